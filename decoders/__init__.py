@@ -1,0 +1,1 @@
+"""What samples become: features, and what a decoder makes of them. Imports devices only."""

@@ -1,0 +1,135 @@
+"""A decoder is a recipe; fitted, it has weights; started, it is a decoding.
+
+Weights are plain arrays, shared and immutable. The decoding is one stream's state. Nothing here
+reads a clock, a socket or a file: what changes a decoder while it runs is an event, bound to a
+sample index, so that a session replays exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.output import Output
+from devices.signal import Chunk, Signal
+
+__all__ = ["Decoder", "Decoding", "Event", "Moment", "Training", "Weights"]
+
+Weights = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A marker, or feedback on what happened in the world, bound to a sample.
+
+    Parameters
+    ----------
+    sample
+        Index of the sample it belongs to, counted from the first of the run.
+    label
+        What happened.
+    source
+        Who said so: ``"device"``, ``"client"``.
+    """
+
+    sample: int
+    label: str
+    source: str = "device"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where in the stream a block ends, and what has happened by then.
+
+    Parameters
+    ----------
+    sample
+        Index of the newest sample, counted from the first of the run.
+    time_s
+        Its time on the stream's clock.
+    events
+        The events that became known with this block, in order of their samples. None lies ahead
+        of `sample`; one may lie well before it, when it arrived late.
+    """
+
+    sample: int
+    time_s: float
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a decoder is fitted on: the rows that the live steps put out, and what was meant.
+
+    Parameters
+    ----------
+    signal
+        What the columns are.
+    features
+        (n, n_features) float64, in the order of time.
+    targets
+        (n,) int64, index into `labels`; or (n, n_names) float64 for a continuous decoder.
+    groups
+        (n,) int64: rows of one trial (or of one stretch without a gap) share a number. Rows of
+        one group are consecutive and evenly spaced.
+    labels
+        Class names, or the names of the target's columns.
+    unit
+        Unit of a continuous target; empty for classes.
+    """
+
+    signal: Signal
+    features: NDArray[np.float64]
+    targets: NDArray[np.generic]
+    groups: NDArray[np.int64]
+    labels: tuple[str, ...]
+    unit: str = ""
+
+
+class Decoding(Protocol):
+    """The running state of a decoder on one stream."""
+
+    def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
+        """Return what this block means. An empty chunk (steps still filling) gives nothing.
+
+        Every row of the chunk is taken in, in order; the outputs are of the last row.
+        """
+
+
+class Decoder(Protocol):
+    """The recipe: a frozen dataclass that is the ``[decoder]`` section of the session file.
+
+    Attributes
+    ----------
+    task
+        ``"classes"``: targets are labels; the decoding gives a `Prediction`.
+        ``"continuous"``: targets are values; the decoding gives a `Command`.
+    """
+
+    task: str
+
+    def fit(self, training: Training) -> Weights:
+        """Fit to `training`. Libraries that fit are imported here, never at the top of a file.
+
+        The same training gives the same weights, to the bit.
+
+        Raises
+        ------
+        Mismatch
+            There is too little, or the wrong kind, to fit on.
+        """
+
+    def start(
+        self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
+    ) -> Decoding:
+        """Start a run on what the chain puts out, with what `fit` returned.
+
+        Raises
+        ------
+        Mismatch
+            The weights were not fitted for such a signal.
+        """

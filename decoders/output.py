@@ -1,0 +1,77 @@
+"""What a decoder says: a prediction, a command or a token. Typed, immutable, without a clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Alternative", "Command", "Mode", "Output", "Prediction", "Token"]
+
+Mode = Literal["velocity", "position", "grasp", "click", "neutral"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """How likely each class is, and, when a trial or enough evidence is complete, which it is.
+
+    Parameters
+    ----------
+    labels
+        The classes.
+    probabilities
+        One for each label; they add up to 1.
+    decision
+        The label decided on at this moment; None while there is none.
+    cue_sample
+        Index of the sample of the cue whose trial the decision ends; None without a cue.
+    """
+
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    decision: str | None = None
+    cue_sample: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What an effector should do, before the safety gate has seen it.
+
+    Parameters
+    ----------
+    mode
+        What the values mean.
+    names, values, unit
+        One value for each degree of freedom.
+    confidence
+        0 to 1; 1 where the decoder has no notion of it.
+    """
+
+    mode: Mode
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    unit: str
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another reading of a token, and how likely it is."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of speech or spelling. An interim one is replaced by the next of its `item`."""
+
+    item: int
+    text: str
+    unit: Literal["phoneme", "character", "word"]
+    is_final: bool
+    segment_final: bool = False
+    confidence: float = 1.0
+    alternatives: tuple[Alternative, ...] = ()
+
+
+Output = Prediction | Command | Token

@@ -1,0 +1,1 @@
+"""One file per device; the file name is its kind in the session file."""

@@ -1,0 +1,168 @@
+"""A device is a recipe; opened, it is a stream.
+
+Errors::
+
+    DeviceError            everything a device can go wrong with; says what, both values, and how to mend it
+    ├── DeviceNotFound     nothing answers to this description (says what is there)
+    ├── DeviceRefused      it is there, but not as described: format, unit, rate, values
+    ├── DeviceLost         it was open and is gone for good
+    └── DeviceChanged      it came back as something else: other rate, channels or identity
+    EndOfStream            the recording is over; not an error
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from devices.clock import MONOTONIC, Clock
+from devices.signal import Chunk, Marker, Signal
+
+__all__ = [
+    "Device",
+    "DeviceChanged",
+    "DeviceError",
+    "DeviceLost",
+    "DeviceNotFound",
+    "DeviceRefused",
+    "EndOfStream",
+    "Health",
+    "Stream",
+]
+
+
+class DeviceError(Exception):
+    """Something is wrong with a device; the message is for its user."""
+
+
+class DeviceNotFound(DeviceError):
+    """Nothing answers to the description."""
+
+
+class DeviceRefused(DeviceError):
+    """The device is there but cannot be used as it is."""
+
+
+class DeviceLost(DeviceError):
+    """The device was open and is gone for good."""
+
+
+class DeviceChanged(DeviceError):
+    """The device came back as something else."""
+
+
+class EndOfStream(Exception):  # noqa: N818 - the regular end, as StopIteration is
+    """No further sample will come, and none is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a stream is doing, since it was opened.
+
+    Parameters
+    ----------
+    effective_rate_hz
+        Samples a second as measured over the last seconds; 0 before it is known.
+    clock_offset_s
+        What was added to the sender's stamps to bring them onto this machine's clock.
+    n_samples
+        Samples read.
+    n_gaps
+        Times that samples were missing.
+    n_lost
+        Samples that are known to be missing.
+    n_bad
+        Values that were not finite.
+    """
+
+    effective_rate_hz: float = 0.0
+    clock_offset_s: float = 0.0
+    n_samples: int = 0
+    n_gaps: int = 0
+    n_lost: int = 0
+    n_bad: int = 0
+
+
+class Stream(ABC):
+    """An open device. Closing it twice is harmless; a closed one is not opened again.
+
+    Attributes
+    ----------
+    signal
+        What `read` returns.
+    truth_signal
+        What `take_truth` returns, where the device knows what was meant or done (a simulator's
+        intent, a recording's kinematics); None where it does not.
+    identity
+        Names this very source (an LSL source id, a file's name): two streams of one identity are
+        the same thing. Holds nothing personal.
+    """
+
+    signal: Signal
+    truth_signal: Signal | None = None
+    identity: str = ""
+
+    @abstractmethod
+    def read(self, timeout_s: float) -> Chunk | None:
+        """Return the next samples, waiting for them at most `timeout_s`; None if none came.
+
+        The chunk is never empty; its arrays hold until the next call. Samples come in order,
+        each once.
+
+        Raises
+        ------
+        EndOfStream
+            There will be no more.
+        DeviceLost, DeviceChanged, DeviceRefused
+            It cannot go on.
+        """
+
+    def take_markers(self) -> tuple[Marker, ...]:
+        """Return the markers that have arrived since the last call, oldest first.
+
+        A marker may arrive before or after the samples of its time.
+        """
+        return ()
+
+    def take_truth(self) -> Chunk | None:
+        """Return the truth that belongs to what was read since the last call, if any."""
+        return None
+
+    def health(self) -> Health:
+        """Return how the stream is doing."""
+        return Health()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of everything the stream holds."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Device(Protocol):
+    """A recipe: a frozen dataclass that is the ``[device]`` section of the session file.
+
+    A device that makes its own samples (a simulator, a recording) has a field
+    ``speed: float = 1.0``: how many times faster than real it runs; ``inf`` is as fast as it can.
+    It paces itself in `Stream.read` by absolute deadlines on the clock.
+    """
+
+    def open(self, clock: Clock = MONOTONIC) -> Stream:
+        """Start it.
+
+        Raises
+        ------
+        DeviceError
+            It cannot be opened; says why and what to do.
+        """
