@@ -3,3 +3,174 @@
 The same code runs live, on replay and in calibration, so their results are equal to the bit. Pure:
 no clock, no socket, no file.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from decoders.blocks import Block, Blocks, hop_samples
+from decoders.decoder import Decoding, Event, Moment
+from decoders.events import Binding
+from decoders.output import Output
+from decoders.stage import Chain, Step
+from decoders.trials import Trials
+from devices.signal import Chunk, Marker, Signal
+
+__all__ = ["Decoded", "Features", "Pipeline", "Run", "StartDecoding"]
+
+StartDecoding = Callable[[Signal], Decoding]
+"""Starts a decoding on the signal that the steps put out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one block gave.
+
+    Parameters
+    ----------
+    moment
+        Where the block ends, and the events that became known with it.
+    outputs
+        What the decoder said; nothing while the steps fill.
+    gap
+        True when samples are missing before this block: all state was started anew.
+    bad_channels
+        Channels with values that are not finite. Such a block is not decoded, and what follows
+        it starts anew.
+    block
+        The block's samples, as picked; they hold until the next one.
+    """
+
+    moment: Moment
+    outputs: Sequence[Output]
+    gap: bool
+    bad_channels: tuple[str, ...]
+    block: Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the steps put out for one block; empty while they fill. Holds until the next."""
+
+    moment: Moment
+    chunk: Chunk
+    gap: bool
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The recipe: blocks, stages, and the trials that decisions end.
+
+    Parameters
+    ----------
+    hop_s
+        Length of a block in seconds; a whole number of samples is taken.
+    channels
+        Which channels go in, in this order; empty: all.
+    stages
+        What turns samples into features.
+    trials
+        Cued trials; None for a decoder without.
+    """
+
+    hop_s: float
+    channels: tuple[str, ...] = ()
+    stages: Chain = field(default_factory=lambda: Chain(()))
+    trials: Trials | None = None
+
+    def start(self, signal: Signal, start_decoding: StartDecoding) -> Run:
+        """Start to decode `signal`.
+
+        Raises
+        ------
+        Mismatch
+            The signal does not suit the blocks, a stage or the decoder.
+        """
+        return Run(self, signal, start_decoding)
+
+    def extract(self, signal: Signal) -> Extraction:
+        """Start the steps alone, to fit a decoder on what they put out."""
+        return Extraction(self, signal)
+
+
+class Extraction:
+    """Runs blocks and steps over one stream: the part that fitting and decoding share.
+
+    Attributes
+    ----------
+    signal
+        What comes in, after the choice of channels.
+    features
+        What the steps put out.
+    """
+
+    def __init__(self, pipeline: Pipeline, signal: Signal) -> None:
+        self.hop = hop_samples(pipeline.hop_s, signal.rate_hz)
+        self._blocks = Blocks(signal, self.hop, pipeline.channels)
+        self.signal = self._blocks.signal
+        self._stages = pipeline.stages
+        self._binding = Binding(signal.rate_hz, self.hop)
+        self._step: Step = self._stages.start(self.signal, self.hop)
+        self.features = self._step.signal
+        self._stale = False
+
+    def feed(
+        self, chunk: Chunk, markers: Iterable[Marker] = (), events: Iterable[Event] = ()
+    ) -> Iterator[tuple[Block, Features, tuple[str, ...]]]:
+        """Take in what was read, and yield each completed block, its features, bad channels."""
+        self._binding.add(markers)
+        self._binding.add_bound(events)
+        for block in self._blocks.cut(chunk):
+            yield self._step_on(block)
+
+    def _step_on(self, block: Block) -> tuple[Block, Features, tuple[str, ...]]:
+        moment = Moment(block.sample, float(block.chunk.times[-1]), self._binding.reached(block))
+        gap = block.chunk.gap
+        bad = self._bad_channels(block.chunk)
+        if gap or (self._stale and not bad):
+            self._step = self._stages.start(self.signal, self.hop)
+            gap = True
+        self._stale = bool(bad)
+        out = _nothing(block.chunk, self.features) if bad else self._step(block.chunk)
+        return block, Features(moment, out, gap), bad
+
+    def _bad_channels(self, chunk: Chunk) -> tuple[str, ...]:
+        if np.isfinite(chunk.values.sum(dtype=np.float64)):
+            return ()
+        finite = np.isfinite(chunk.values).all(axis=0)
+        return tuple(c for c, ok in zip(self.signal.channels, finite, strict=True) if not ok)
+
+
+class Run:
+    """Decodes one stream. What the past has left in it is lost at a gap, and only there."""
+
+    def __init__(self, pipeline: Pipeline, signal: Signal, start_decoding: StartDecoding) -> None:
+        self._extraction = pipeline.extract(signal)
+        self.signal = self._extraction.signal
+        self.hop = self._extraction.hop
+        self._trials = pipeline.trials
+        self._start_decoding = start_decoding
+        self._restart()
+
+    def _restart(self) -> None:
+        self._decoding = self._start_decoding(self._extraction.features)
+        self._deciding = self._trials and self._trials.start(self.signal.rate_hz, self.hop)
+
+    def feed(
+        self, chunk: Chunk, markers: Iterable[Marker] = (), events: Iterable[Event] = ()
+    ) -> Iterator[Decoded]:
+        """Take in what was read, and yield what each completed block gave."""
+        for block, features, bad in self._extraction.feed(chunk, markers, events):
+            if features.gap:
+                self._restart()
+            outputs = self._decoding(features.chunk, features.moment)
+            if self._deciding is not None:
+                outputs = self._deciding(outputs, features.moment)
+            yield Decoded(features.moment, outputs, features.gap, bad, block.chunk)
+
+
+def _nothing(chunk: Chunk, signal: Signal) -> Chunk:
+    return Chunk(chunk.times[:0], np.empty((0, signal.n_channels), np.float32))

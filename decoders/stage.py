@@ -19,7 +19,7 @@ from devices.signal import Chunk, Signal
 __all__ = ["Chain", "Mismatch", "Stage", "Step"]
 
 
-class Mismatch(Exception):  # noqa: N818 - reads as what it is
+class Mismatch(Exception):
     """What comes in is not what was asked for; the message has both values and the remedy."""
 
 

@@ -2,7 +2,7 @@
 
 Errors::
 
-    DeviceError            everything a device can go wrong with; says what, both values, and how to mend it
+    DeviceError            all of them; the message is for the user: what, both values, the remedy
     ├── DeviceNotFound     nothing answers to this description (says what is there)
     ├── DeviceRefused      it is there, but not as described: format, unit, rate, values
     ├── DeviceLost         it was open and is gone for good
@@ -53,7 +53,7 @@ class DeviceChanged(DeviceError):
     """The device came back as something else."""
 
 
-class EndOfStream(Exception):  # noqa: N818 - the regular end, as StopIteration is
+class EndOfStream(Exception):
     """No further sample will come, and none is missing."""
 
 

@@ -1,0 +1,1 @@
+"""How a run is conducted and shown: the loop, the engine, the sessions, the web."""

@@ -1,0 +1,1 @@
+"""What stands between a decoder and an effector."""

@@ -1,0 +1,323 @@
+"""The messages of the WebSocket, version 1: the one source of the contract.
+
+The AsyncAPI document and the JSON Schemas are made from these types, and the same types carry
+messages from the engine to the web process. A conversation::
+
+    server  hello
+    client  auth?  subscribe                  → result
+    server  command | token | prediction | signal | features | status | marker …
+    client  ping | marker | arm | renew | …   → result
+    server  error                             what was expected, then a close code
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from decoders.output import Mode
+
+Quality = Literal["good", "degraded", "bad"]
+SessionState = Literal["idle", "starting", "running", "stalled", "ended", "failed"]
+Topic = Literal["commands", "tokens", "predictions", "features", "signal", "status", "markers"]
+NeutralReason = Literal[
+    "",
+    "disarmed",
+    "starting",
+    "stale",
+    "stalled",
+    "bad_signal",
+    "low_confidence",
+    "decoder_failed",
+    "engine_lost",
+    "stopped",
+    "ended",
+]
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """When it happened, in seconds on the server's monotonic clock.
+
+    Parameters
+    ----------
+    sampled_s
+        The newest sample used was taken: its stamp, brought onto this clock.
+    received_s
+        It reached the engine.
+    decoded_s
+        The decoder was done.
+    published_s
+        It was handed to the sockets.
+    """
+
+    sampled_s: float
+    received_s: float
+    decoded_s: float
+    published_s: float = 0.0
+
+
+class DecoderName(msgspec.Struct, frozen=True):
+    """Which decoder spoke: its kind, the version of its artifact, the artifact's hash."""
+
+    name: str
+    version: str
+    hash: str
+
+
+class _Data(msgspec.Struct, tag_field="type", frozen=True, kw_only=True):
+    """What every data message has. `seq` has no gap within an epoch and a topic."""
+
+    topic: Topic
+    seq: int = 0
+    sample: int
+    ledger: Ledger
+    quality: Quality = "good"
+    decoder: DecoderName | None = None
+
+
+class CommandMessage(_Data, frozen=True, kw_only=True, tag="command"):
+    """What an effector should do now. Delivery: newest wins.
+
+    The effector goes neutral by itself when `ttl_ms` passes without another one. `decoded` is
+    what the decoder said before the gate: for displays, never for effectors.
+    """
+
+    mode: Mode
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    unit: str
+    confidence: float
+    ttl_ms: float
+    armed: bool
+    reason: NeutralReason = ""
+    decoded: tuple[float, ...] = ()
+
+
+class AlternativeMessage(msgspec.Struct, frozen=True):
+    """Another reading of a token."""
+
+    text: str
+    confidence: float
+
+
+class TokenMessage(_Data, frozen=True, kw_only=True, tag="token"):
+    """A piece of speech. Interim: newest wins, by item; final: in order, never skipped."""
+
+    item: int
+    text: str
+    unit: Literal["phoneme", "character", "word"]
+    is_final: bool
+    segment_final: bool
+    confidence: float
+    alternatives: tuple[AlternativeMessage, ...] = ()
+
+
+class PredictionMessage(_Data, frozen=True, kw_only=True, tag="prediction"):
+    """How likely each class is. Newest wins, but one with a decision is never skipped."""
+
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    decision: str | None = None
+    cue_sample: int | None = None
+
+
+class SignalMessage(_Data, frozen=True, kw_only=True, tag="signal"):
+    """Samples for a display, decimated; needs the scope ``raw``. Drop-oldest, counted."""
+
+    channels: tuple[str, ...]
+    unit: str
+    rate_hz: float
+    values: tuple[tuple[float, ...], ...]
+    dropped: int = 0
+
+
+class FeaturesMessage(_Data, frozen=True, kw_only=True, tag="features"):
+    """What the steps put out, for a display; needs the scope ``raw``. Drop-oldest, counted."""
+
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    dropped: int = 0
+
+
+class MarkerMessage(_Data, frozen=True, kw_only=True, tag="marker"):
+    """Something that happened, bound to a sample. In order, nothing skipped."""
+
+    label: str
+    source: str
+
+
+class ChannelHealth(msgspec.Struct, frozen=True):
+    """How one channel is doing."""
+
+    name: str
+    quality: Quality
+    reason: str = ""
+
+
+class Percentiles(msgspec.Struct, frozen=True):
+    """Milliseconds over the last minute."""
+
+    p50: float
+    p99: float
+    p999: float
+
+
+class StatusMessage(_Data, frozen=True, kw_only=True, tag="status"):
+    """How the session is doing. In order, nothing skipped.
+
+    Parameters
+    ----------
+    state, reason
+        Where the session is, and why, if it failed or stalled.
+    sample_age_ms
+        Age of the newest sample.
+    latency_ms
+        Each span of the ledger, over the last minute: ``"received_decoded"`` and so on.
+    scheduling
+        How the engine is scheduled: ``"fifo"``, ``"nice"`` or ``"normal"``.
+    """
+
+    session: str
+    state: SessionState
+    reason: str = ""
+    armed: bool = False
+    device: str = ""
+    unit: str = ""
+    channels: tuple[ChannelHealth, ...] = ()
+    rate_hz: float = 0.0
+    effective_rate_hz: float = 0.0
+    clock_offset_s: float = 0.0
+    sample_age_ms: float | None = None
+    n_gaps: int = 0
+    n_lost: int = 0
+    deadline_misses: int = 0
+    latency_ms: dict[str, Percentiles] = {}
+    scheduling: str = ""
+    alarms: tuple[str, ...] = ()
+
+
+class Hello(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="hello"):
+    """The first message. `epoch` changes when the session restarts."""
+
+    protocol: Literal["bci.v1"]
+    server: str
+    session: str
+    epoch: str
+    clock_s: float
+    topics: tuple[Topic, ...]
+    capabilities: tuple[str, ...]
+
+
+class Result(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="result"):
+    """The one answer to a client's message with this `id`."""
+
+    id: int
+    ok: bool
+    recovered: bool | None = None
+    epoch: str | None = None
+    server_s: float | None = None
+    sample: int | None = None
+    lease_ms: float | None = None
+    error: str | None = None
+    fix: str | None = None
+
+
+class ErrorMessage(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="error"):
+    """What went wrong, and how to mend it; a close code may follow."""
+
+    code: str
+    cause: str
+    fix: str
+
+
+class _Call(
+    msgspec.Struct, tag_field="type", frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """What a client asks for."""
+
+    id: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Auth(msgspec.Struct, tag_field="type", frozen=True, forbid_unknown_fields=True, tag="auth"):
+    """The first message of a client that could not send a header."""
+
+    token: str
+
+
+class ResumeFrom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The last message that the client has: its epoch, and its number (or one a topic)."""
+
+    epoch: str
+    seq: int | dict[str, int]
+
+
+class Subscribe(_Call, frozen=True, kw_only=True, tag="subscribe", rename={"from_": "from"}):
+    """Ask for topics. `rate_hz` thins newest-wins and drop-oldest topics."""
+
+    topics: tuple[Topic, ...]
+    from_: ResumeFrom | None = None
+    rate_hz: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
+class Unsubscribe(_Call, frozen=True, kw_only=True, tag="unsubscribe"):
+    """Ask for topics no longer."""
+
+    topics: tuple[Topic, ...]
+
+
+class Ping(_Call, frozen=True, kw_only=True, tag="ping"):
+    """Ask for the server's clock; `t` is the client's own."""
+
+    t: float = 0.0
+
+
+class MarkerCall(_Call, frozen=True, kw_only=True, tag="marker"):
+    """Say that something happened now; it is bound to the newest sample."""
+
+    label: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+
+class Arm(_Call, frozen=True, kw_only=True, tag="arm"):
+    """Ask for the lease to move the effector."""
+
+    limits: dict[str, float] | None = None
+
+
+class Renew(_Call, frozen=True, kw_only=True, tag="renew"):
+    """Keep the lease."""
+
+
+class Disarm(_Call, frozen=True, kw_only=True, tag="disarm"):
+    """Give the lease back."""
+
+
+class Stop(_Call, frozen=True, kw_only=True, tag="stop"):
+    """Stop now, and stay stopped. Every authenticated client may."""
+
+
+class Clear(_Call, frozen=True, kw_only=True, tag="clear"):
+    """Lift a stop; leaves the session disarmed."""
+
+
+DataMessage = (
+    CommandMessage
+    | TokenMessage
+    | PredictionMessage
+    | SignalMessage
+    | FeaturesMessage
+    | MarkerMessage
+    | StatusMessage
+)
+ServerMessage = Hello | Result | ErrorMessage | DataMessage
+ClientMessage = (
+    Auth | Subscribe | Unsubscribe | Ping | MarkerCall | Arm | Renew | Disarm | Stop | Clear
+)
+
+
+def schemas() -> dict[str, Any]:
+    """Return the JSON Schemas of every message, both ways, by name."""
+    _, components = msgspec.json.schema_components(
+        (ServerMessage, ClientMessage), ref_template="#/components/schemas/{name}"
+    )
+    return components

@@ -1,0 +1,74 @@
+"""Markers bound to samples, so that a late one changes nothing but when it is known."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable
+
+from decoders.blocks import Block
+from decoders.decoder import Event
+from devices.signal import Marker
+
+__all__ = ["Binding"]
+
+_MEMORY_S = 30.0
+"""How far back a late marker is still bound by the stamps of its own block."""
+
+
+class Binding:
+    """Binds the markers of one stream to the samples of the same stream.
+
+    A marker belongs to the sample nearest to its time, reckoned from the block that holds that
+    time. It is given out with the first block that reaches it, or, if it arrived later than that,
+    with the next block; its sample index is the same either way.
+
+    Parameters
+    ----------
+    rate_hz
+        Sampling rate of the stream.
+    hop
+        Samples a block.
+    """
+
+    def __init__(self, rate_hz: float, hop: int) -> None:
+        self._rate_hz = rate_hz
+        self._half_s = 0.5 / rate_hz
+        self._waiting: list[Marker] = []
+        self._bound: list[Event] = []
+        self._first = 0
+        self._ends: deque[tuple[float, int]] = deque(
+            maxlen=max(2, round(_MEMORY_S * rate_hz / hop))
+        )
+
+    def add(self, markers: Iterable[Marker]) -> None:
+        """Take markers in, in any order, early or late."""
+        self._waiting.extend(markers)
+
+    def add_bound(self, events: Iterable[Event]) -> None:
+        """Take in events that somebody has bound to a sample already."""
+        self._bound.extend(events)
+
+    def reached(self, block: Block) -> tuple[Event, ...]:
+        """Return the events that this block makes known, in the order of their samples."""
+        last_s = float(block.chunk.times[-1])
+        if block.chunk.gap:
+            self._ends.clear()
+            self._first = block.sample + 1 - len(block.chunk)
+        self._ends.append((last_s, block.sample))
+        if not self._waiting and not self._bound:
+            return ()
+        horizon_s = last_s + self._half_s
+        ready = [m for m in self._waiting if m.time_s < horizon_s]
+        self._waiting = [m for m in self._waiting if m.time_s >= horizon_s]
+        events = [Event(self._sample(m.time_s), m.label) for m in ready]
+        events += [e for e in self._bound if e.sample <= block.sample]
+        self._bound = [e for e in self._bound if e.sample > block.sample]
+        return tuple(sorted(events, key=lambda e: e.sample))
+
+    def _sample(self, time_s: float) -> int:
+        at = bisect_left(self._ends, (time_s - self._half_s, -1))
+        end_s, end = self._ends[min(at, len(self._ends) - 1)]
+        return max(
+            self._first, min(self._ends[-1][1], end - round((end_s - time_s) * self._rate_hz))
+        )
