@@ -157,7 +157,8 @@ class Run:
 
     def _restart(self) -> None:
         self._decoding = self._start_decoding(self._extraction.features)
-        self._deciding = self._trials and self._trials.start(self.signal.rate_hz, self.hop)
+        rate_hz, trials = self.signal.rate_hz, self._trials
+        self._deciding = None if trials is None else trials.start(rate_hz, self.hop)
 
     def feed(
         self, chunk: Chunk, markers: Iterable[Marker] = (), events: Iterable[Event] = ()
