@@ -1,0 +1,54 @@
+# `make demo` and `make test` work from a fresh clone: each makes .venv and installs what it needs.
+# A second run installs nothing, unless pyproject.toml or constraints.txt changed.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# What a demo needs; and, on top of it, what the tests of every optional part need.
+DEMO := $(VENV)/.installed-demo
+TEST := $(VENV)/.installed-test
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint wheel clean
+
+help:  ## Show what can be made.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+demo: $(DEMO)  ## Run the whole line on a simulated headset: no hardware, no other service.
+	@$(BIN)/bci demo
+
+test: lint  ## Run the checks and every test, with line and branch coverage.
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: $(TEST)  ## Run the checks alone: style, types, direction of imports.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+wheel: $(TEST)  ## Build the wheel and the source archive into dist/.
+	$(BIN)/python -m build --outdir dist
+
+clean:  ## Remove the virtual environment and everything that was built.
+	rm -rf $(VENV) build dist htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'bci-server needs Python 3.11 or later; $(PYTHON) is' \
+	    "$$($(PYTHON) --version 2>&1). Say which one: make PYTHON=python3.12 …" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# Dependency groups need pip 25.1; the one that a Python brings along may be older.
+$(VENV)/.pip: | $(BIN)/python
+	$(PIP) install --upgrade 'pip>=25.1'
+	@touch $@
+
+$(DEMO): pyproject.toml constraints.txt $(VENV)/.pip
+	$(PIP) install --constraint constraints.txt --editable '.[fit]'
+	@touch $@
+
+$(TEST): pyproject.toml constraints.txt $(VENV)/.pip
+	$(PIP) install --constraint constraints.txt --editable '.[fit,brainflow,liblsl]' --group dev
+	@touch $@ $(DEMO)

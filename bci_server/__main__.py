@@ -1,0 +1,76 @@
+"""The `bci` command."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bci_server.commands.outcome import Exit, exit_of, explain
+
+__all__ = ["app", "main"]
+
+_EXIT_CODES = """
+Exit codes: 0 done · 1 it failed · 2 wrong usage or bad input · 3 not found (a stream, a file, a
+server) · 70 a defect of bci itself · 130 interrupted. Commands that run until they are stopped
+(demo, stream, serve, listen) end with 0 on Ctrl-C or SIGTERM.
+"""
+
+app = typer.Typer(
+    name="bci",
+    help="Decode brain signals as they arrive: samples in over LSL, commands out on a WebSocket.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"bci-server {version('bci-server')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version_asked: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which this is.")
+    ] = False,
+    _debug: Annotated[
+        bool, typer.Option("--debug", help="Show the trace of every error, a user's mistake too.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line, and end the process with its exit code."""
+    try:
+        app(prog_name="bci")
+    except Exception as error:  # the top: what is not for the user shows its trace
+        code = exit_of(error)
+        if code is None or "--debug" in sys.argv[1:]:
+            import traceback
+
+            traceback.print_exception(error)
+        if code is None:
+            code = Exit.DEFECT
+            typer.echo(
+                "This is a defect of bci-server; please report it with the lines above.", err=True
+            )
+        else:
+            from rich.console import Console
+
+            console = Console(stderr=True, soft_wrap=True, highlight=False)
+            console.print("[bold red]Error:[/]", end=" ")
+            console.print(explain(error), markup=False)
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
