@@ -1,0 +1,30 @@
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from devices.liblsl import LslConfig, load_pylsl
+
+# LSL reads this once, at its first use in a process, and child processes inherit it: so no test
+# sees the network's streams, nor is seen.
+_LSL_CONFIG = tempfile.NamedTemporaryFile("w", prefix="lsl_api_", suffix=".cfg")  # noqa: SIM115
+_LSL_CONFIG.write(LslConfig.isolated().to_ini())
+_LSL_CONFIG.flush()
+os.environ["LSLAPICFG"] = _LSL_CONFIG.name
+
+
+@pytest.fixture(scope="session")
+def lsl():
+    """pylsl, in a session of its own that child processes share."""
+    return load_pylsl()
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real recordings."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("BCI_TEST_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no recordings at {folder}; set BCI_TEST_DATA to where they are")
+    return folder
