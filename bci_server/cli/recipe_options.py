@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
-from bci_server.commands.outcome import CommandError
+from bci_server.cli.outcome import CommandError
 
 __all__ = ["documented_fields", "recipe_parameters", "recipe_with", "summary_of"]
 

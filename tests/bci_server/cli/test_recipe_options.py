@@ -10,8 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from bci_server.commands.outcome import CommandError
-from bci_server.commands.recipe_options import documented_fields, recipe_parameters, recipe_with
+from bci_server.cli.outcome import CommandError
+from bci_server.cli.recipe_options import documented_fields, recipe_parameters, recipe_with
 
 
 @dataclass(frozen=True)
