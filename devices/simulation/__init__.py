@@ -1,0 +1,1 @@
+"""What simulated devices are made of: sources, tuning, intents, and the stream they share."""
