@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bci_server.commands.outcome import Exit, exit_of, explain
+from bci_server.cli.outcome import Exit, exit_of, explain
 
 __all__ = ["app", "main"]
 

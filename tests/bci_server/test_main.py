@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bci_server import __main__ as program
-from bci_server.commands.outcome import CommandError, Exit
+from bci_server.cli.outcome import CommandError, Exit
 
 
 def bci(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from bci_server.commands.outcome import CommandError, Exit, exit_of, explain
+from bci_server.cli.outcome import CommandError, Exit, exit_of, explain
 from decoders.stage import Mismatch
 from devices.device import DeviceChanged, DeviceLost, DeviceNotFound, DeviceRefused
 
