@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,16 +101,15 @@ class Decoding(Protocol):
 
 
 class Decoder(Protocol):
-    """The recipe: a frozen dataclass that is the ``[decoder]`` section of the session file.
+    """The recipe: a frozen dataclass that is the ``[decoder]`` section of the session file."""
 
-    Attributes
-    ----------
-    task
-        ``"classes"``: targets are labels; the decoding gives a `Prediction`.
-        ``"continuous"``: targets are values; the decoding gives a `Command`.
-    """
+    @property
+    def task(self) -> Literal["classes", "continuous"]:
+        """What it decodes, a constant of its class.
 
-    task: str
+        ``"classes"``: targets are labels; the decoding gives a `Prediction`. ``"continuous"``:
+        targets are values; the decoding gives a `Command`.
+        """
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`. Libraries that fit are imported here, never at the top of a file.

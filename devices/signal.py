@@ -42,7 +42,8 @@ class Signal:
             raise ValueError(f"rate_hz must be positive and finite, not {self.rate_hz!r}")
         if not self.channels:
             raise ValueError("a signal needs at least one channel")
-        if twice := sorted({c for c in self.channels if self.channels.count(c) > 1}):
+        if len(set(self.channels)) < len(self.channels):
+            twice = sorted({c for c in self.channels if self.channels.count(c) > 1})
             raise ValueError(f"channel names must be unique; twice: {', '.join(twice)}")
 
     @property
