@@ -1,0 +1,198 @@
+"""Ridge regression with history: a Wiener filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.decoder import Decoding, Moment, Training, Weights
+from decoders.linear import check_width
+from decoders.output import Command, Mode, Output
+from decoders.stage import Mismatch
+from devices.signal import Chunk, Signal
+
+__all__ = ["Ridge"]
+
+_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Ridge:
+    r"""Continuous values, linear in the last rows of the features: a Wiener filter.
+
+    :math:`y_t = b + \sum_{k<h} W_k x_{t-k}`, with W minimising
+    :math:`\sum |y - \hat y|^2 + \alpha |W|^2` (Carmena et al., PLoS Biol. 1, 2003; Hoerl &
+    Kennard, Technometrics 12, 1970). The intercept is not penalised.
+
+    Parameters
+    ----------
+    history
+        Rows that count, h; 1: the newest alone. Output begins once they have been seen.
+    alpha
+        Strength of the penalty, relative to the mean variance of a feature times the number of
+        rows. More than one: the one with the best R² in a blocked cross-validation within the
+        training is taken.
+    mode
+        What the values are: the mode of the command.
+    """
+
+    task: ClassVar[Literal["continuous"]] = "continuous"
+
+    history: int = 1
+    alpha: float | tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+    mode: Mode = "velocity"
+
+    def __post_init__(self) -> None:
+        if self.history < 1:
+            raise ValueError(f"history must be at least 1, not {self.history}")
+        if not self._alphas or min(self._alphas) <= 0:
+            raise ValueError(f"alpha must be positive, not {self.alpha}")
+
+    @property
+    def _alphas(self) -> tuple[float, ...]:
+        alpha = self.alpha
+        return (float(alpha),) if isinstance(alpha, int | float) else tuple(alpha)
+
+    def fit(self, training: Training) -> Weights:
+        """Fit to `training`."""
+        x, y = _with_history(training, self.history)
+        if len(x) <= _FOLDS:
+            raise Mismatch(
+                f"{len(x)} rows with a history of {self.history} are too few to fit on; "
+                "record more, or use a shorter history"
+            )
+        alpha = _best(x, y, self._alphas) if len(self._alphas) > 1 else self._alphas[0]
+        coef, intercept = _solve(_Moments.of(x, y), alpha)
+        return {"coef": coef, "intercept": intercept, "alpha": np.array([alpha])}
+
+    def start(
+        self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
+    ) -> Decoding:
+        """Start a run."""
+        check_width(signal.n_channels * self.history, weights["coef"].shape[1])
+        return _Running(self, signal.n_channels, labels, unit, weights)
+
+
+class _Running:
+    """The last rows lie in one piece of memory, newest last, written twice, a history apart."""
+
+    def __init__(
+        self,
+        recipe: Ridge,
+        n_features: int,
+        labels: tuple[str, ...],
+        unit: str,
+        weights: Weights,
+    ) -> None:
+        self._mode, self._labels, self._unit = recipe.mode, labels, unit
+        self._coef = np.ascontiguousarray(weights["coef"], np.float64)
+        self._intercept = np.asarray(weights["intercept"], np.float64)
+        self._history = recipe.history
+        self._rows = np.zeros((2 * recipe.history, n_features))
+        self._flat = self._rows.ravel()
+        self._n = n_features
+        self._seen = 0
+
+    def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
+        if not len(chunk):
+            return ()
+        history, rows = self._history, self._rows
+        for row in chunk.values:
+            at = self._seen % history
+            rows[at] = row
+            rows[at + history] = row
+            self._seen += 1
+        if self._seen < history:
+            return ()
+        begin = self._seen % history * self._n
+        values = self._coef @ self._flat[begin : begin + history * self._n]
+        values += self._intercept
+        return (Command(self._mode, self._labels, tuple(values.tolist()), self._unit),)
+
+
+def _with_history(
+    training: Training, history: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (n, history · n_features) rows, oldest first, none across groups, and their y."""
+    xs, ys = [], []
+    starts = np.flatnonzero(np.diff(training.groups, prepend=training.groups[:1] - 1))
+    for begin, end in zip(starts, [*starts[1:], len(training.groups)], strict=True):
+        if end - begin < history:
+            continue
+        block = np.lib.stride_tricks.sliding_window_view(
+            training.features[begin:end], history, axis=0
+        )
+        xs.append(block.transpose(0, 2, 1).reshape(len(block), -1))
+        ys.append(training.targets[begin + history - 1 : end].astype(np.float64))
+    if not xs:
+        return np.empty((0, history * training.signal.n_channels)), np.empty(
+            (0, len(training.labels))
+        )
+    return np.concatenate(xs), np.concatenate(ys)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """All that a linear fit needs to know of rows; of two sets of rows together: their sum."""
+
+    n: int
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    xx: NDArray[np.float64]
+    xy: NDArray[np.float64]
+
+    @staticmethod
+    def of(x: NDArray[np.float64], y: NDArray[np.float64]) -> _Moments:
+        return _Moments(len(x), x.sum(axis=0), y.sum(axis=0), x.T @ x, x.T @ y)
+
+    def __add__(self, other: _Moments) -> _Moments:
+        return _Moments(
+            self.n + other.n,
+            self.x + other.x,
+            self.y + other.y,
+            self.xx + other.xx,
+            self.xy + other.xy,
+        )
+
+
+def _solve(m: _Moments, alpha: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weights, (n_targets, n_features), and the intercept, (n_targets,)."""
+    x, y = m.x / m.n, m.y / m.n
+    xx = m.xx - m.n * np.outer(x, x)
+    penalty = alpha * max(float(np.trace(xx)) / len(xx), np.finfo(np.float64).tiny)
+    xx.flat[:: len(xx) + 1] += penalty
+    coef = np.asarray(np.linalg.solve(xx, m.xy - m.n * np.outer(x, y)).T, np.float64)
+    return coef, y - coef @ x
+
+
+def _best(x: NDArray[np.float64], y: NDArray[np.float64], alphas: Sequence[float]) -> float:
+    """Return the penalty with the best mean R² over blocks of consecutive rows left out."""
+    parts = list(_parts(len(x)))
+    moments = [_Moments.of(x[p], y[p]) for p in parts]
+    scores = np.zeros(len(alphas))
+    for i, part in enumerate(parts):
+        rest = [m for k, m in enumerate(moments) if k != i]
+        summed = rest[0]
+        for m in rest[1:]:
+            summed = summed + m
+        for k, alpha in enumerate(alphas):
+            coef, intercept = _solve(summed, alpha)
+            scores[k] += _r2(y[part], x[part] @ coef.T + intercept)
+    return alphas[int(scores.argmax())]
+
+
+def _parts(n: int) -> Iterator[slice]:
+    edges = [round(n * i / _FOLDS) for i in range(_FOLDS + 1)]
+    for begin, end in pairwise(edges):
+        yield slice(begin, end)
+
+
+def _r2(y: NDArray[np.float64], said: NDArray[np.float64]) -> float:
+    total = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
+    left = ((y - said) ** 2).sum(axis=0)
+    return float(np.mean(1 - left / np.maximum(total, np.finfo(np.float64).tiny)))
