@@ -1,0 +1,251 @@
+"""A fitted model on disk: a folder with ``manifest.json`` and ``weights.safetensors``.
+
+No pickle: reading a model runs no code of its own. The manifest says what the model is, what it
+was fitted on and through which steps, so that one that does not suit the stream is refused with
+both values. It holds hashes of the training data, never names, dates or anything personal; so
+fitting twice on the same data gives the same bytes and the same hash.
+
+Errors::
+
+    ArtifactError    the folder is not a whole, unharmed model that this version reads
+    Mismatch         it is, but not for this stream or this session file
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from decoders.decoder import Decoder, Weights
+from decoders.describe import describe, describe_pipeline, differences
+from decoders.pipeline import Pipeline, Run, StartDecoding
+from decoders.stage import Mismatch
+from decoders.storage import ArtifactError, read_folder, write_folder
+from devices.signal import Signal
+
+__all__ = ["Artifact", "ArtifactError"]
+
+FORMAT = 1
+_RATE_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A fitted model and all that must fit to use it.
+
+    Parameters
+    ----------
+    decoder
+        Its recipe, as `describe` gives it: ``kind`` and the parameters.
+    pipeline
+        The steps it was fitted through, as `describe_pipeline` gives them.
+    signal
+        What went into the steps: the rate, the channels in order, the unit.
+    labels, unit
+        As in `Training`.
+    weights
+        What ``fit`` returned.
+    training_sha256
+        Of the rows and targets that it was fitted on.
+    metrics
+        The cross-validated score, with chance level and confidence interval.
+    versions
+        Of the libraries that fitted it.
+    """
+
+    decoder: Mapping[str, Any]
+    pipeline: Mapping[str, Any]
+    signal: Signal
+    labels: tuple[str, ...]
+    unit: str
+    weights: Weights
+    training_sha256: str
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The decoder's kind."""
+        return str(self.decoder["kind"])
+
+    @property
+    def hash(self) -> str:
+        """Names this very model in 12 hex digits; any change of it changes them."""
+        return _canonical_sha256(self._manifest(self._weight_bytes()))[:12]
+
+    def save(self, folder: Path, *, replace: bool = False) -> None:
+        """Write it, all or nothing.
+
+        Raises
+        ------
+        ArtifactError
+            The folder is there already and is not to be replaced, or cannot be written.
+        """
+        weights = self._weight_bytes()
+        manifest = self._manifest(weights)
+        manifest["sha256"] = _canonical_sha256(manifest)
+        write_folder(folder, manifest, weights, replace=replace)
+
+    @classmethod
+    def load(cls, folder: Path) -> Artifact:
+        """Read it, and check that it is whole.
+
+        Raises
+        ------
+        ArtifactError
+            There is none, it is harmed, or of an unknown format.
+        """
+        manifest, raw = read_folder(folder)
+        if manifest.get("format") != FORMAT:
+            raise ArtifactError(
+                f"{folder} has format {manifest.get('format')!r}; this version reads {FORMAT}. "
+                "Calibrate again, or update bci-server"
+            )
+        if manifest.pop("sha256", None) != _canonical_sha256(manifest):
+            raise ArtifactError(f"{folder}/manifest.json is harmed: its hash differs")
+        if manifest["weights_sha256"] != hashlib.sha256(raw).hexdigest():
+            raise ArtifactError(f"{folder}/weights.safetensors is harmed: its hash differs")
+        return cls._of(manifest, raw)
+
+    def check(self, signal: Signal, pipeline: Pipeline, decoder: Decoder) -> None:
+        """Refuse a stream or a session file that the model was not fitted for.
+
+        Channels of the stream beyond the model's, and another order, do not matter: the model's
+        are picked by name.
+
+        Raises
+        ------
+        Mismatch
+            Says both values.
+        """
+        self._check_recipes(pipeline, decoder)
+        self._check_signal(signal)
+        if pipeline.channels and set(pipeline.channels) != set(self.signal.channels):
+            raise Mismatch(
+                f"the model was fitted on the channels {', '.join(self.signal.channels)}; "
+                f"the session picks {', '.join(pipeline.channels)}"
+            )
+
+    def run(self, signal: Signal, pipeline: Pipeline, decoder: Decoder) -> Run:
+        """Check, and start to decode `signal`.
+
+        Raises
+        ------
+        Mismatch
+            The stream or the session file does not fit the model.
+        """
+        self.check(signal, pipeline, decoder)
+        picked = Pipeline(pipeline.hop_s, self.signal.channels, pipeline.stages, pipeline.trials)
+        return picked.start(signal, self.starter(decoder))
+
+    def starter(self, decoder: Decoder) -> StartDecoding:
+        """Return what starts `decoder` with these weights."""
+        return lambda features: decoder.start(features, self.labels, self.unit, self.weights)
+
+    def _check_recipes(self, pipeline: Pipeline, decoder: Decoder) -> None:
+        now = describe_pipeline(pipeline)
+        if now["hop_s"] != self.pipeline["hop_s"]:
+            raise Mismatch(
+                f"the model was fitted with hop_s = {self.pipeline['hop_s']:g}; the session has "
+                f"hop_s = {now['hop_s']:g}"
+            )
+        stages, fitted = now["stages"], self.pipeline["stages"]
+        if [s["kind"] for s in stages] != [s["kind"] for s in fitted]:
+            raise Mismatch(
+                f"the model was fitted through the stages {_kinds(fitted)}; the session has "
+                f"{_kinds(stages)}"
+            )
+        for was, is_now in [*zip(fitted, stages, strict=True), (self.decoder, describe(decoder))]:
+            if changed := differences(was, is_now):
+                raise Mismatch(
+                    f"the model was fitted with other settings of {was['kind']}: "
+                    f"{'; '.join(changed)}. Undo the change, or calibrate again"
+                )
+        if pipeline.trials is not None and set(pipeline.trials.classes) != set(self.labels):
+            raise Mismatch(
+                f"the model knows the classes {', '.join(self.labels)}; the session's trials have "
+                f"{', '.join(pipeline.trials.classes)}"
+            )
+
+    def _check_signal(self, signal: Signal) -> None:
+        was = self.signal
+        if not math.isclose(signal.rate_hz, was.rate_hz, rel_tol=_RATE_TOLERANCE):
+            raise Mismatch(f"{self._fitted_at()}; the stream has {_size(signal)}")
+        if missing := [c for c in was.channels if c not in signal.channels]:
+            raise Mismatch(
+                f"{self._fitted_at()}; the stream has {_size(signal)} and lacks "
+                f"{', '.join(missing)} (it has {', '.join(signal.channels)})"
+            )
+        if signal.unit != was.unit:
+            raise Mismatch(
+                f"the model was fitted on values in {was.unit!r}; the stream has {signal.unit!r}"
+            )
+
+    def _fitted_at(self) -> str:
+        return f"the model was fitted at {self.signal.rate_hz:g} Hz on {_channels(self.signal)}"
+
+    def _weight_bytes(self) -> bytes:
+        from safetensors.numpy import save
+
+        raw: bytes = save(dict(self.weights))
+        return raw
+
+    def _manifest(self, weights: bytes) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "decoder": dict(self.decoder),
+            "pipeline": dict(self.pipeline),
+            "signal": {
+                "rate_hz": self.signal.rate_hz,
+                "channels": list(self.signal.channels),
+                "unit": self.signal.unit,
+            },
+            "labels": list(self.labels),
+            "unit": self.unit,
+            "training_sha256": self.training_sha256,
+            "metrics": dict(self.metrics),
+            "versions": dict(self.versions),
+            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        }
+
+    @classmethod
+    def _of(cls, manifest: Mapping[str, Any], raw: bytes) -> Artifact:
+        from safetensors.numpy import load
+
+        signal = manifest["signal"]
+        weights = load(raw)
+        for array in weights.values():
+            array.flags.writeable = False
+        return cls(
+            decoder=manifest["decoder"],
+            pipeline=manifest["pipeline"],
+            signal=Signal(signal["rate_hz"], tuple(signal["channels"]), signal["unit"]),
+            labels=tuple(manifest["labels"]),
+            unit=manifest["unit"],
+            weights=weights,
+            training_sha256=manifest["training_sha256"],
+            metrics=manifest["metrics"],
+            versions=manifest["versions"],
+        )
+
+
+def _canonical_sha256(manifest: Mapping[str, Any]) -> str:
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _kinds(stages: list[Mapping[str, Any]]) -> str:
+    return " → ".join(stage["kind"] for stage in stages) or "none"
+
+
+def _channels(signal: Signal) -> str:
+    return f"{signal.n_channels} channel{'' if signal.n_channels == 1 else 's'}"
+
+
+def _size(signal: Signal) -> str:
+    return f"{signal.rate_hz:g} Hz on {signal.n_channels}"

@@ -1,0 +1,58 @@
+"""A recipe as plain data: what a model's manifest keeps of the stages and the decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from decoders.pipeline import Pipeline
+
+__all__ = ["describe", "describe_pipeline", "differences"]
+
+
+def describe(recipe: object) -> dict[str, Any]:
+    """Return the kind of a stage or decoder (the name of its file) and all its parameters."""
+    if not is_dataclass(recipe):
+        raise TypeError(f"a recipe is a dataclass, not {type(recipe).__name__}")
+    kind = type(recipe).__module__.rpartition(".")[2]
+    return {"kind": kind} | {f.name: _plain(getattr(recipe, f.name)) for f in fields(recipe)}
+
+
+def describe_pipeline(pipeline: Pipeline) -> dict[str, Any]:
+    """Return the hop, the stages and the trials; channels belong to the signal."""
+    trials = pipeline.trials
+    return {
+        "hop_s": pipeline.hop_s,
+        "stages": [describe(stage) for stage in pipeline.stages.stages],
+        "trials": None
+        if trials is None
+        else {
+            "labels": dict(trials.labels),
+            "start_s": trials.start_s,
+            "end_s": trials.end_s,
+        },
+    }
+
+
+def differences(fitted: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return, in words, how one description departs from another: ``order = 4, now 2``."""
+    if fitted["kind"] != now["kind"]:
+        return [f"kind = {fitted['kind']!r}, now {now['kind']!r}"]
+    names = [*fitted, *(name for name in now if name not in fitted)]
+    return [
+        f"{name} = {fitted.get(name)!r}, now {now.get(name)!r}"
+        for name in names
+        if fitted.get(name) != now.get(name)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as JSON would give it back."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(v) for v in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return describe(value)
+    return value
