@@ -1,0 +1,294 @@
+"""The session file: TOML, in the order that samples flow, checked whole before anything opens.
+
+Each plug-in's section *is* its recipe, a frozen dataclass: its fields are the keys. What is wrong
+is said all at once, each with its section, its line, both values, and what was probably meant.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bci_server import catalog
+from bci_server.mapping import Commands
+from bci_server.safety.limits import Safety
+from bci_server.sections import Problems, Section, build
+from decoders.decoder import Decoder
+from decoders.pipeline import Pipeline
+from decoders.stage import Chain, Stage
+from decoders.trials import Trials
+from devices.device import Device
+
+__all__ = ["BadSession", "Outlet", "Session", "Target", "load_session", "parse_session"]
+
+T = TypeVar("T")
+
+_SECTIONS = (
+    "name",
+    "device",
+    "blocks",
+    "stages",
+    "decoder",
+    "trials",
+    "target",
+    "commands",
+    "safety",
+    "outlet",
+)
+
+
+class BadSession(Exception):
+    """The session file cannot be used; the message lists everything that is wrong with it.
+
+    Attributes
+    ----------
+    problems
+        One line each.
+    """
+
+    def __init__(self, source: str, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join([f"{source} cannot be used:", *(f"  {p}" for p in problems)]))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The ``[blocks]`` section: how samples are cut, and which channels go in."""
+
+    hop_s: float
+    channels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.hop_s > 0:
+            raise ValueError(f"hop_s must be positive, not {self.hop_s!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The ``[target]`` section: what a continuous decoder is fitted to.
+
+    Parameters
+    ----------
+    stream
+        The stream of a recording, or ``"truth"``, that holds it.
+    channels
+        Which of its channels, in this order; empty: all.
+    """
+
+    stream: str
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """The ``[outlet]`` section: decoded outputs as streams for others.
+
+    Parameters
+    ----------
+    lsl
+        Publish ``<session>-commands``, ``-predictions`` and ``-decisions`` on LSL.
+    """
+
+    lsl: bool = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """One session file, checked.
+
+    Parameters
+    ----------
+    name
+        Names the session in URLs, sockets and LSL streams.
+    device, pipeline, decoder
+        The recipes, in the order that samples flow.
+    model
+        Folder of the fitted weights. Need not exist before calibration.
+    target, commands, safety, outlet
+        The sections of these names.
+    document
+        The file's content as read, for manifests and displays.
+    """
+
+    name: str
+    device: Device
+    pipeline: Pipeline
+    decoder: Decoder
+    model: Path
+    target: Target | None = None
+    commands: Commands | None = None
+    safety: Safety = field(default_factory=Safety)
+    outlet: Outlet = field(default_factory=Outlet)
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_device(self, device: Device) -> Session:
+        """Return the same session on another device."""
+        return replace(self, device=device)
+
+    def with_model(self, model: Path) -> Session:
+        """Return the same session with another model."""
+        return replace(self, model=model)
+
+
+def load_session(file: Path) -> Session:
+    """Read and check a session file. Paths in it are relative to its folder.
+
+    Raises
+    ------
+    BadSession
+        It cannot be read, or something in it is wrong.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as e:
+        raise BadSession(str(file), (f"it cannot be read: {e.strerror}",)) from e
+    except UnicodeDecodeError as e:
+        raise BadSession(str(file), (f"it is not UTF-8 text: {e.reason}",)) from e
+    return parse_session(text, file.parent, str(file))
+
+
+def parse_session(text: str, folder: Path, source: str = "the session") -> Session:
+    """Check a session file's text.
+
+    Parameters
+    ----------
+    text
+        TOML.
+    folder
+        What paths in it are relative to.
+    source
+        Where it came from, for messages.
+
+    Raises
+    ------
+    BadSession
+        Something in it is wrong.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as e:
+        raise BadSession(source, (f"it is not TOML: {e}",)) from e
+    problems = Problems(text)
+    session = _session(document, folder, problems)
+    if session is None or problems.found:
+        raise BadSession(source, problems.found)
+    return session
+
+
+def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Session | None:
+    for key in document:
+        if key not in _SECTIONS:
+            guess = catalog.did_you_mean(key, _SECTIONS)
+            problems.add(Section(key), f"there is no section of that name{guess}")
+    name = _name(document.get("name"), problems)
+    device = _plugin(document, "device", "devices", problems)
+    blocks = _fixed(document, "blocks", Blocks, problems, required=True)
+    stages = _stages(document.get("stages", []), problems)
+    decoder, model = _decoder(document, folder, problems)
+    trials = _fixed(document, "trials", Trials, problems)
+    target = _fixed(document, "target", Target, problems)
+    commands = _fixed(document, "commands", Commands, problems)
+    safety = _fixed(document, "safety", Safety, problems) or Safety()
+    outlet = _fixed(document, "outlet", Outlet, problems) or Outlet()
+    if blocks is not None and safety.ttl_ms <= 1e3 * blocks.hop_s:
+        problems.add(
+            Section("safety"),
+            f"ttl_ms = {safety.ttl_ms:g} is not longer than a hop of {1e3 * blocks.hop_s:g} ms: "
+            "effectors would go neutral between two commands",
+        )
+    if problems.found or blocks is None or model is None:
+        return None
+    pipeline = Pipeline(blocks.hop_s, blocks.channels, Chain(stages), trials)
+    return Session(
+        name, device, pipeline, decoder, model, target, commands, safety, outlet, document
+    )
+
+
+def _name(name: object, problems: Problems) -> str:
+    if not isinstance(name, str) or not name:
+        problems.add(Section("name"), 'a session needs a name: name = "…" on the first line')
+        return ""
+    if len(name) > 64 or not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
+        problems.add(
+            Section("name"),
+            f"{name!r} names URLs and files: use letters, digits, - and _, at most 64",
+        )
+    return name
+
+
+def _table(document: Mapping[str, Any], name: str, problems: Problems) -> dict[str, Any] | None:
+    if name not in document:
+        return None
+    if not isinstance(document[name], dict):
+        problems.add(Section(name), f"must be a section: [{name}]")
+        return None
+    return dict(document[name])
+
+
+def _fixed(
+    document: Mapping[str, Any],
+    name: str,
+    recipe: type[T],
+    problems: Problems,
+    required: bool = False,
+) -> T | None:
+    if required and name not in document:
+        problems.add(Section(name), "the section is missing")
+    table = _table(document, name, problems)
+    return None if table is None else build(recipe, table, Section(name), problems)
+
+
+def _plugin(
+    document: Mapping[str, Any], name: str, group: catalog.Group, problems: Problems
+) -> Any:
+    if name not in document:
+        problems.add(Section(name), "the section is missing")
+    table = _table(document, name, problems)
+    return None if table is None else _of_kind(table, group, Section(name), problems)
+
+
+def _of_kind(
+    table: dict[str, Any], group: catalog.Group, section: Section, problems: Problems
+) -> Any:
+    kind = table.pop("kind", None)
+    if not isinstance(kind, str):
+        known = ", ".join(catalog.kinds(group))
+        problems.add(section, f"needs a kind, one of: {known}")
+        return None
+    try:
+        recipe = catalog.load(group, kind)
+    except (catalog.UnknownKind, catalog.BrokenPlugin) as e:
+        problems.add(section, str(e), "kind")
+        return None
+    return build(recipe, table, section, problems)
+
+
+def _stages(tables: object, problems: Problems) -> tuple[Stage, ...]:
+    if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+        problems.add(Section("stages"), "stages are a list: begin each with [[stages]]")
+        return ()
+    return tuple(
+        _of_kind(dict(table), "stages", Section("stages", i), problems)
+        for i, table in enumerate(tables)
+    )
+
+
+def _decoder(
+    document: Mapping[str, Any], folder: Path, problems: Problems
+) -> tuple[Any, Path | None]:
+    table = _table(document, "decoder", problems)
+    if table is None:
+        if "decoder" not in document:
+            problems.add(Section("decoder"), "the section is missing")
+        return None, None
+    model = table.pop("model", None)
+    decoder = _of_kind(table, "decoders", Section("decoder"), problems)
+    if not isinstance(model, str) or not model:
+        problems.add(
+            Section("decoder"), 'needs model = "…": the folder of its fitted weights', "model"
+        )
+        return decoder, None
+    return decoder, folder / Path(model).expanduser()

@@ -1,0 +1,125 @@
+import re
+
+import pytest
+
+from bci_server.config import BadSession, load_session, parse_session
+
+GOOD = """
+name = "imagery"
+[device]
+kind = "stranger"
+board = "cyton"
+rate_hz = 500
+[blocks]
+hop_s = 0.1
+channels = ["C3", "C4"]
+[[stages]]
+kind = "gain"
+gain = 2
+[[stages]]
+kind = "gain"
+[decoder]
+kind = "sides"
+model = "models/imagery"
+shrinkage = 0.2
+[trials]
+labels = { T1 = "fists", T2 = "feet" }
+end_s = 4
+[target]
+stream = "velocity"
+channels = ["vx"]
+[commands]
+names = ["x"]
+values = { fists = [-1], feet = [1.0] }
+[safety]
+min_confidence = 0.6
+[outlet]
+lsl = true
+"""
+
+
+def problems(text, tmp_path):
+    with pytest.raises(BadSession) as caught:
+        parse_session(text, tmp_path)
+    return caught.value.problems
+
+
+def test_each_section_becomes_its_recipe(plugins, tmp_path):
+    session = parse_session(GOOD, tmp_path)
+    assert session.name == "imagery"
+    assert (session.device.board, session.device.rate_hz, session.device.gain) == ("cyton", 500, 24)
+    assert session.pipeline.hop_s == 0.1
+    assert session.pipeline.channels == ("C3", "C4")
+    assert [s.gain for s in session.pipeline.stages.stages] == [2, 1]
+    assert session.pipeline.trials.classes == ("fists", "feet")
+    assert session.decoder.shrinkage == 0.2
+    assert session.model == tmp_path / "models/imagery"
+    assert session.target.channels == ("vx",)
+    assert session.commands.values["fists"] == (-1.0,)
+    assert (session.safety.min_confidence, session.safety.stall_ms) == (0.6, 100.0)
+    assert session.outlet.lsl
+
+
+def test_paths_are_relative_to_the_file(plugins, tmp_path):
+    file = tmp_path / "here.toml"
+    file.write_text(GOOD)
+    assert load_session(file).model == tmp_path / "models/imagery"
+
+
+def test_another_device_or_model_can_take_the_place(plugins, tmp_path):
+    session = parse_session(GOOD, tmp_path)
+    other = object()
+    assert session.with_device(other).device is other
+    assert session.with_model(tmp_path).model == tmp_path
+    assert session.with_device(other).pipeline == session.pipeline
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('board = "cyton"', 'bord = "cyton"', "unknown key 'bord'; did you mean 'board'?"),
+        ('board = "cyton"', 'bord = "cyton"', "[device], line 3: board is missing"),
+        ("rate_hz = 500", 'rate_hz = "fast"', "rate_hz = 'fast': Expected a number, got a text"),
+        ("rate_hz = 500", "rate_hz = true", "[device], line 6: rate_hz = True"),
+        ("rate_hz = 500", "rate_hz = -1", "rate_hz must be positive, not -1"),
+        ('kind = "stranger"', 'kind = "strangr"', "line 4: there is no device of kind 'strangr'"),
+        ('kind = "stranger"', "", "[device], line 3: needs a kind, one of: "),
+        ("gain = 2", "gian = 2", "[[stages]] no. 1, line 12: unknown key 'gian'"),
+        ("hop_s = 0.1", "hop_s = 0", "hop_s must be positive"),
+        ("hop_s = 0.1", "", "[blocks], line 7: hop_s is missing"),
+        ("hop_s = 0.1", "hop_s = 0.3", "not longer than a hop of 300 ms"),
+        ('model = "models/imagery"', "", 'needs model = "…"'),
+        ("end_s = 4", "end_s = 0.1", "0 <= start_s < end_s"),
+        ("[outlet]", "[outlets]", "[outlets], line 30: there is no section of that name"),
+        ('name = "imagery"', "", "a session needs a name"),
+        ('name = "imagery"', 'name = "../x"', "use letters, digits, - and _"),
+        ("[trials]", "[[trials]]", "must be a section: [trials]"),
+        ("[[stages]]\nkind = \"gain\"\ngain = 2\n[[stages]]", "[stages]", "begin each with [[stag"),
+        ("min_confidence = 0.6", "min_confidence = 6", "min_confidence lies within 0 and 1"),
+        ("[device]", "[device", "it is not TOML"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_its_place(plugins, tmp_path, old, new, said):
+    assert old in GOOD
+    found = problems(GOOD.replace(old, new, 1), tmp_path)
+    assert any(said in problem for problem in found), found
+
+
+@pytest.mark.parametrize("section", ["device", "blocks", "decoder"])
+def test_a_missing_section_is_named(plugins, tmp_path, section):
+    text = re.sub(rf"\[{section}\]\n([^\[].*\n)*", "", GOOD)
+    assert problems(text, tmp_path) == (f"[{section}]: the section is missing",)
+
+
+def test_everything_wrong_is_said_at_once(plugins, tmp_path):
+    text = GOOD.replace("rate_hz = 500", "rate_hz = []").replace("gain = 2", "gain = 'x'")
+    text = text.replace("hop_s = 0.1", "").replace("shrinkage", "shrinkage_")
+    assert len(problems(text, tmp_path)) == 4
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(BadSession, match=r"nowhere\.toml.*\n.*No such file"):
+        load_session(tmp_path / "nowhere.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadSession, match="not UTF-8"):
+        load_session(tmp_path / "binary.toml")
