@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ def test_payloads_come_back_however_the_bytes_were_cut(payloads, cuts):
     data = b"".join(frame(p) for p in payloads)
     edges = sorted({0, len(data), *(c for c in cuts if c < len(data))})
     frames = Frames()
-    got = [p for a, b in zip(edges, edges[1:], strict=False) for p in frames.feed(data[a:b])]
+    got = [p for a, b in pairwise(edges) for p in frames.feed(data[a:b])]
     assert got == payloads
 
 

@@ -1,0 +1,372 @@
+"""The real-time path, and all of it: read → steps → decoder → gate → sinks.
+
+One thread, no queue between: a blocking read, everything that follows from it, and back. Nothing
+on it waits, logs, or asks the web. The sinks return at once; controls from outside wait in a
+queue that is looked at each time a read returns, at the latest after `TURN_S`.
+
+States::
+
+    starting → running ⇄ stalled → ended | failed
+
+What goes wrong is caught once, at the top of `Loop.run`; the session then says that it failed and
+why, and its last command is neutral.
+"""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bci_server.control import Answer, Control, Mark, Shutdown, WatchSignal
+from bci_server.display import Display
+from bci_server.mapping import Commands
+from bci_server.messages import (
+    channel_health,
+    marker_message,
+    prediction_message,
+    token_message,
+)
+from bci_server.safety.guard import Guard
+from bci_server.safety.limits import Safety
+from bci_server.timing import Timing
+from bci_server.wire import (
+    DataMessage,
+    DecoderName,
+    Ledger,
+    Quality,
+    SessionState,
+    StatusMessage,
+)
+from decoders.decoder import Event
+from decoders.output import Command, Output, Prediction, Token
+from decoders.pipeline import Decoded, Run
+from devices.clock import Clock
+from devices.device import DeviceError, EndOfStream, Stream
+from devices.signal import Chunk
+
+__all__ = ["TURN_S", "About", "Controls", "Ending", "Loop", "Sink", "WebLost"]
+
+TURN_S = 0.04
+"""The loop turns at least this often, whether samples come or not."""
+
+_STATUS_S = 1.0
+
+
+class Sink(Protocol):
+    """Takes what the session says. Never waits, never raises for what the other side did."""
+
+    def put(self, message: DataMessage) -> None:
+        """Take one message; return at once."""
+
+    def turn(self, now_s: float) -> None:
+        """Note that the loop turned, at least every `TURN_S`; return at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebLost:
+    """The web process is gone: nobody could say stop, so nobody stays armed."""
+
+
+class Controls(Protocol):
+    """What is asked of the loop from outside."""
+
+    def take(self) -> Control | WebLost | None:
+        """Return the oldest control that waits; None at once if there is none."""
+
+    def answer(self, answer: Answer) -> None:
+        """Answer one; return at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the messages of a session say about it.
+
+    Parameters
+    ----------
+    session, device
+        Names.
+    decoder
+        The decoder, its version and its weights' hash.
+    scheduling
+        ``"fifo"``, ``"nice"`` or ``"normal"``.
+    """
+
+    session: str
+    device: str
+    decoder: DecoderName
+    scheduling: str = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the loop ended.
+
+    Parameters
+    ----------
+    state
+        ``"ended"`` or ``"failed"``.
+    reason
+        For the user.
+    trace
+        Where it failed, if that was a defect of ours or a plug-in's; for the log only.
+    """
+
+    state: SessionState
+    reason: str
+    trace: str = ""
+
+
+class Loop:
+    """One session's real-time path.
+
+    Parameters
+    ----------
+    about
+        Who speaks.
+    stream
+        The open device. Not closed here.
+    run
+        The started pipeline.
+    guard
+        Gate and lease; disarmed.
+    safety
+        The limits of the session file.
+    commands
+        What classes mean for the effector; None: predictions give no commands.
+    sinks
+        Where messages go, in this order.
+    controls
+        What is asked from outside.
+    clock
+        Stamps everything.
+    """
+
+    def __init__(
+        self,
+        about: About,
+        stream: Stream,
+        run: Run,
+        guard: Guard,
+        safety: Safety,
+        commands: Commands | None,
+        sinks: Sequence[Sink],
+        controls: Controls,
+        clock: Clock,
+    ) -> None:
+        self._about = about
+        self._stream = stream
+        self._run = run
+        self._guard = guard
+        self._commands = commands
+        self._sinks = tuple(sinks)
+        self._controls = controls
+        self._clock = clock
+        self._stall_s = 1e-3 * safety.stall_ms
+        now_s = clock.now()
+        self._timing = Timing(run.hop / run.signal.rate_hz, now_s)
+        self._display: Display | None = None
+        self._marks: list[Event] = []
+        self._state: SessionState = "starting"
+        self._reason = f"waiting for samples of {about.device}"
+        self._bad: tuple[str, ...] = ()
+        self._armed = False
+        self._ending: Ending | None = None
+        self._n_samples = 0
+        self._sample = -1
+        self._ledger = Ledger(now_s, now_s, now_s)
+        self._received_s = now_s
+        self._status_due_s = now_s
+        self._neutral_due_s = math.inf
+
+    def run(self) -> Ending:
+        """Run until the stream ends, something fails, or somebody asks to shut down."""
+        self._neutral(self._clock.now())
+        try:
+            while self._ending is None:
+                self._turn()
+            ending = self._ending
+        except EndOfStream as e:
+            ending = Ending("ended", str(e) or "the stream is over")
+        except DeviceError as e:
+            ending = Ending("failed", str(e))
+        except Exception as e:  # the one place: whatever a decoder or a driver does ends here
+            reason = f"{type(e).__name__}: {e}"
+            ending = Ending("failed", reason, traceback.format_exc())
+        self._guard.lease.drop()
+        self._enter(ending.state, ending.reason)
+        return ending
+
+    def _turn(self) -> None:
+        now_s = self._clock.now()
+        timeout_s = TURN_S
+        if self._state == "running":
+            timeout_s = max(0.0, min(TURN_S, self._received_s + self._stall_s - now_s))
+        chunk = self._stream.read(timeout_s)
+        now_s = self._clock.now()
+        self._attend()  # first: a stop that came before the samples counts before them
+        if chunk is not None:
+            self._take(chunk, now_s)
+        elif self._state == "running" and now_s - self._received_s >= self._stall_s:
+            self._stall()
+        self._keep_up(self._clock.now())
+
+    def _take(self, chunk: Chunk, now_s: float) -> None:
+        self._received_s = now_s
+        if self._state != "running":
+            self._state, self._reason = "running", ""
+            self._status_due_s = now_s
+        self._n_samples += len(chunk)
+        markers = self._stream.take_markers()
+        if self._stream.truth_signal is not None:
+            self._stream.take_truth()  # nobody looks at it here, and it must not pile up
+        marks, self._marks = self._marks, []
+        for decoded in self._run.feed(chunk, markers, marks):
+            self._publish(decoded)
+
+    def _publish(self, decoded: Decoded) -> None:
+        decoded_s = self._clock.now()
+        moment = decoded.moment
+        self._sample = moment.sample
+        ledger = self._ledger = Ledger(moment.time_s, self._received_s, decoded_s)
+        quality: Quality = "bad" if decoded.bad_channels else "good"
+        command = self._say(decoded.outputs, quality, ledger)
+        self._command(command, quality)
+        for event in moment.events:
+            self._put(marker_message(event, ledger))
+        if self._display is not None:
+            shown = self._display.take(decoded.block, moment.sample, ledger, self._about.decoder)
+            for message in shown:
+                self._put(message)
+        self._timing.add(ledger.sampled_s, ledger.received_s, decoded_s)
+        if decoded.bad_channels != self._bad:
+            self._bad = decoded.bad_channels
+            self._status_due_s = decoded_s
+
+    def _say(self, outputs: Sequence[Output], quality: Quality, ledger: Ledger) -> Command | None:
+        """Publish predictions and tokens; return the command that is in `outputs`, or follows."""
+        command: Command | None = None
+        sample, decoder = self._sample, self._about.decoder
+        for output in outputs:
+            match output:
+                case Prediction():
+                    self._put(prediction_message(output, sample, ledger, quality, decoder))
+                    if self._commands is not None:
+                        command = self._commands.command(output)
+                case Command():
+                    command = output
+                case Token():
+                    self._put(token_message(output, sample, ledger, quality, decoder))
+        return command
+
+    def _command(self, command: Command | None, quality: Quality) -> None:
+        age_ms = 1e3 * (self._clock.now() - self._ledger.sampled_s)
+        message = self._guard.message(
+            command, self._state, quality, age_ms, self._sample, self._ledger
+        )
+        if message is not None:
+            self._put(message)
+
+    def _neutral(self, now_s: float) -> None:
+        self._command(None, "bad" if self._bad else "good")
+        self._neutral_due_s = now_s + TURN_S
+
+    def _stall(self) -> None:
+        self._guard.lease.drop()
+        silent_ms = 1e3 * self._stall_s
+        self._enter("stalled", f"no samples from {self._about.device} for {silent_ms:.0f} ms")
+
+    def _enter(self, state: SessionState, reason: str) -> None:
+        """Change to a state without commands: neutral first, then say so."""
+        self._state, self._reason = state, reason
+        now_s = self._clock.now()
+        self._neutral(now_s)
+        self._status(now_s)
+        self._turn_sinks(now_s)
+
+    def _attend(self) -> None:
+        """Do what was asked from outside."""
+        while (control := self._controls.take()) is not None:
+            self._heed(control)
+        armed = self._guard.lease.limits() is not None
+        if armed != self._armed:
+            self._armed = armed
+            now_s = self._clock.now()
+            self._status_due_s = now_s
+            if not armed:
+                self._neutral(now_s)
+
+    def _heed(self, control: Control | WebLost) -> None:
+        match control:
+            case WebLost():
+                self._guard.lease.drop()
+                self._display = None
+            case Shutdown():
+                self._ending = Ending("ended", "shut down on request")
+                self._controls.answer(Answer(call=control.call, ok=True))
+            case Mark():
+                self._mark(control)
+            case WatchSignal():
+                wanted = control.rate_hz is not None and control.rate_hz > 0
+                self._display = (
+                    Display(self._run.signal, control.rate_hz or 1.0) if wanted else None
+                )
+                self._controls.answer(Answer(call=control.call, ok=True))
+            case _:
+                self._controls.answer(self._guard.control(control, self._state))
+                self._status_due_s = self._clock.now()
+
+    def _mark(self, mark: Mark) -> None:
+        sample = max(0, self._n_samples - 1)
+        self._marks.append(Event(sample, mark.label, mark.source))
+        self._controls.answer(Answer(call=mark.call, ok=True, sample=sample))
+
+    def _keep_up(self, now_s: float) -> None:
+        if self._state != "running" and now_s >= self._neutral_due_s:
+            self._neutral(now_s)
+        if now_s >= self._status_due_s:
+            self._status(now_s)
+        self._turn_sinks(now_s)
+
+    def _status(self, now_s: float) -> None:
+        self._status_due_s = now_s + _STATUS_S
+        health, about = self._stream.health(), self._about
+        self._put(
+            StatusMessage(
+                topic="status",
+                sample=self._sample,
+                ledger=self._ledger,
+                quality="bad" if self._bad else "good",
+                decoder=about.decoder,
+                session=about.session,
+                state=self._state,
+                reason=self._reason,
+                armed=self._guard.lease.limits() is not None,
+                device=about.device,
+                unit=self._run.signal.unit,
+                channels=channel_health(self._run.signal.channels, self._bad),
+                rate_hz=self._run.signal.rate_hz,
+                effective_rate_hz=health.effective_rate_hz,
+                clock_offset_s=health.clock_offset_s,
+                sample_age_ms=None if self._sample < 0 else self._age_ms(now_s),
+                n_gaps=health.n_gaps,
+                n_lost=health.n_lost,
+                deadline_misses=self._timing.deadline_misses,
+                latency_ms=self._timing.percentiles(now_s),
+                scheduling=about.scheduling,
+                alarms=("stopped",) if self._guard.lease.stopped else (),
+            )
+        )
+
+    def _age_ms(self, now_s: float) -> float:
+        return 1e3 * (now_s - self._ledger.sampled_s)
+
+    def _put(self, message: DataMessage) -> None:
+        for sink in self._sinks:
+            sink.put(message)
+
+    def _turn_sinks(self, now_s: float) -> None:
+        for sink in self._sinks:
+            sink.turn(now_s)

@@ -1,0 +1,74 @@
+"""What decoders say, as messages of the wire."""
+
+from __future__ import annotations
+
+from bci_server.wire import (
+    AlternativeMessage,
+    ChannelHealth,
+    DecoderName,
+    Ledger,
+    MarkerMessage,
+    PredictionMessage,
+    Quality,
+    TokenMessage,
+)
+from decoders.decoder import Event
+from decoders.output import Prediction, Token
+
+__all__ = ["channel_health", "marker_message", "prediction_message", "token_message"]
+
+
+def prediction_message(
+    said: Prediction, sample: int, ledger: Ledger, quality: Quality, decoder: DecoderName
+) -> PredictionMessage:
+    """Return the message of a prediction that rests on samples up to `sample`."""
+    return PredictionMessage(
+        topic="predictions",
+        sample=sample,
+        ledger=ledger,
+        quality=quality,
+        decoder=decoder,
+        labels=said.labels,
+        probabilities=said.probabilities,
+        decision=said.decision,
+        cue_sample=said.cue_sample,
+    )
+
+
+def token_message(
+    said: Token, sample: int, ledger: Ledger, quality: Quality, decoder: DecoderName
+) -> TokenMessage:
+    """Return the message of a token that rests on samples up to `sample`."""
+    return TokenMessage(
+        topic="tokens",
+        sample=sample,
+        ledger=ledger,
+        quality=quality,
+        decoder=decoder,
+        item=said.item,
+        text=said.text,
+        unit=said.unit,
+        is_final=said.is_final,
+        segment_final=said.segment_final,
+        confidence=said.confidence,
+        alternatives=tuple(AlternativeMessage(a.text, a.confidence) for a in said.alternatives),
+    )
+
+
+def marker_message(event: Event, ledger: Ledger) -> MarkerMessage:
+    """Return the message of an event; `ledger` is that of the block that made it known."""
+    return MarkerMessage(
+        topic="markers",
+        sample=event.sample,
+        ledger=ledger,
+        label=event.label,
+        source=event.source,
+    )
+
+
+def channel_health(channels: tuple[str, ...], bad: tuple[str, ...]) -> tuple[ChannelHealth, ...]:
+    """Return how each channel is doing, when those in `bad` have values that are not finite."""
+    return tuple(
+        ChannelHealth(c, "bad", "values are not finite") if c in bad else ChannelHealth(c, "good")
+        for c in channels
+    )
