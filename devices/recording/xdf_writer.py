@@ -23,14 +23,24 @@ from numpy.typing import NDArray
 
 from devices.recording.xdf_xml import Desc, file_header, stream_footer, stream_header
 
-__all__ = ["BOUNDARY", "MAGIC", "Desc", "Format", "Tag", "XdfStream", "XdfWriter"]
+__all__ = [
+    "BOUNDARY",
+    "DTYPES",
+    "MAGIC",
+    "Desc",
+    "Format",
+    "Tag",
+    "XdfStream",
+    "XdfWriter",
+    "small_chunk",
+]
 
 MAGIC = b"XDF:"
 BOUNDARY = bytes.fromhex("43A546DCCBF5410FB30ED5467383CBE4")
 
 Format = Literal["int8", "int16", "int32", "int64", "float32", "double64", "string"]
 
-_DTYPES: dict[str, np.dtype[np.generic]] = {
+DTYPES: dict[str, np.dtype[np.generic]] = {
     **{f: np.dtype(f).newbyteorder("<") for f in ("int8", "int16", "int32", "int64", "float32")},
     "double64": np.dtype("<f8"),
 }
@@ -43,7 +53,7 @@ _LONGEST = 2**32 - 1
 
 
 class Tag:
-    """What a chunk holds."""
+    """What a chunk holds; all but the file header and the boundary belong to a stream."""
 
     FILE_HEADER = 1
     STREAM_HEADER = 2
@@ -88,8 +98,8 @@ class XdfStream:
     def __post_init__(self) -> None:
         if not self.channels:
             raise ValueError(f"stream {self.name!r} needs at least one channel")
-        if self.format != "string" and self.format not in _DTYPES:
-            raise ValueError(f"XDF has no format {self.format!r}; it has {', '.join(_DTYPES)}")
+        if self.format != "string" and self.format not in DTYPES:
+            raise ValueError(f"XDF has no format {self.format!r}; it has {', '.join(DTYPES)}")
         if not (np.isfinite(self.rate_hz) and self.rate_hz >= 0):
             raise ValueError(f"rate_hz must be 0 or positive, not {self.rate_hz!r}")
         if not isinstance(self.units, str) and len(self.units) != len(self.channels):
@@ -187,6 +197,7 @@ class XdfWriter:
         if not len(values):
             return
         size = encoder.size(values, times)
+        self._mark_when_due()
         self._reserve(size)
         self._buffer[_SAMPLES_AT] = 8
         encoder.encode(self._buffer[_SAMPLES_AT:size], values, times)
@@ -210,6 +221,7 @@ class XdfWriter:
         if not len(texts):
             return
         content = encoder.encode_texts(texts, times)
+        self._mark_when_due()
         size = _SAMPLES_AT + len(content)
         self._reserve(size)
         self._buffer[_SAMPLES_AT:size] = np.frombuffer(content, np.uint8)
@@ -223,8 +235,8 @@ class XdfWriter:
 
     def write_boundary(self) -> None:
         """Write a mark at which a damaged file can be picked up again."""
-        self._since_boundary = -len(BOUNDARY) - 7  # the mark itself does not count
         self._chunk(Tag.BOUNDARY, None, BOUNDARY)
+        self._since_boundary = 0
 
     def close(self) -> None:
         """Write the footer of every stream, and close the file; harmless when repeated."""
@@ -252,8 +264,7 @@ class XdfWriter:
         self._send(size)
 
     def _chunk(self, tag: int, stream: int | None, content: bytes) -> None:
-        head = struct.pack("<H", tag) + (b"" if stream is None else struct.pack("<I", stream))
-        piece = struct.pack("<BI", 4, len(head) + len(content)) + head + content
+        piece = small_chunk(tag, stream, content)
         self._reserve(len(piece))
         self._buffer[: len(piece)] = np.frombuffer(piece, np.uint8)
         self._send(len(piece))
@@ -261,6 +272,8 @@ class XdfWriter:
     def _send(self, size: int) -> None:
         self._put(self._buffer.data[:size])
         self._since_boundary += size
+
+    def _mark_when_due(self) -> None:
         if self._since_boundary >= self._boundary_bytes:
             self.write_boundary()
 
@@ -271,12 +284,18 @@ class XdfWriter:
             self._buffer = np.empty(1 << (size - 1).bit_length(), np.uint8)
 
 
+def small_chunk(tag: int, stream: int | None, content: bytes) -> bytes:
+    """Return the bytes of a chunk that is no samples chunk; `stream` is None for those of none."""
+    head = struct.pack("<H", tag) + (b"" if stream is None else struct.pack("<I", stream))
+    return struct.pack("<BI", 4, len(head) + len(content)) + head + content
+
+
 class _Encoder:
     """Lays out the samples of one stream, and counts them for its footer."""
 
     def __init__(self, stream: XdfStream) -> None:
         self._stream = stream
-        self._dtype = None if stream.format == "string" else _DTYPES[stream.format]
+        self._dtype = None if stream.format == "string" else DTYPES[stream.format]
         if self._dtype is not None:
             values = ("values", self._dtype, (len(stream.channels),))
             self._stamped = np.dtype([("n", "u1"), ("time", "<f8"), values])
