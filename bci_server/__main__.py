@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bci_server.cli.devices import devices
 from bci_server.cli.outcome import Exit, exit_of, explain
 
 __all__ = ["app", "main"]
@@ -46,6 +47,9 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+app.command()(devices)
 
 
 def main() -> None:

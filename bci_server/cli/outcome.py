@@ -32,6 +32,9 @@ class CommandError(Exception):
 
 def exit_of(error: BaseException) -> Exit | None:
     """Return the exit code of an error that is for the user; None for a defect."""
+    from bci_server.catalog import BrokenPlugin, UnknownKind
+    from bci_server.config import BadSession
+    from decoders.artifact import ArtifactError
     from decoders.stage import Mismatch
     from devices.device import DeviceError, DeviceNotFound, DeviceRefused
 
@@ -40,7 +43,9 @@ def exit_of(error: BaseException) -> Exit | None:
             return error.code
         case DeviceNotFound():
             return Exit.NOT_FOUND
-        case DeviceRefused() | Mismatch():
+        case BadSession() | UnknownKind() | BrokenPlugin():
+            return Exit.BAD_INPUT
+        case ArtifactError() | DeviceRefused() | Mismatch():
             return Exit.BAD_INPUT
         case DeviceError():
             return Exit.FAILED

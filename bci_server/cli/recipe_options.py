@@ -104,13 +104,20 @@ def _parameter(field: dataclasses.Field[Any], hint: Any, help_text: str) -> insp
     if default is inspect.Parameter.empty:
         info: Any = typer.Argument(help=text)
     else:
-        info = typer.Option(help=text)
+        info = typer.Option(*_names(field.name), help=text)
         kind = kind | None if default is None else kind
     return inspect.Parameter(
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=default,
         annotation=Annotated[kind, info],
+    )
+
+
+def _names(field_name: str) -> tuple[str, ...]:
+    name = f"--{field_name.replace('_', '-')}"
+    return (
+        (name, name.removesuffix("-s")) if name.count("-") == 3 and name[-2:] == "-s" else (name,)
     )
 
 

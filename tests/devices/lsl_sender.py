@@ -79,9 +79,14 @@ def read_samples(stream, n, deadline_s=15.0):
     return np.concatenate(times), np.concatenate(values), gaps
 
 
-def drain(stream, deadline_s, until):
-    """Read and drop until `until()` holds or raises."""
+def drain(stream, deadline_s):
+    """Read and drop all that is on its way."""
     end_s = time.monotonic() + deadline_s
-    while not until():
-        assert time.monotonic() < end_s, "it never came"
-        stream.read(0.1)
+    while stream.read(0.3) is not None:
+        assert time.monotonic() < end_s, "it never ended"
+
+
+def read_until_it_raises(stream, deadline_s):
+    end_s = time.monotonic() + deadline_s
+    while time.monotonic() < end_s:
+        stream.read(0.2)

@@ -4,7 +4,10 @@ import errno
 
 import pytest
 
+from bci_server.catalog import BrokenPlugin
 from bci_server.cli.outcome import CommandError, Exit, exit_of, explain
+from bci_server.config import BadSession
+from decoders.artifact import ArtifactError
 from decoders.stage import Mismatch
 from devices.device import DeviceChanged, DeviceLost, DeviceNotFound, DeviceRefused
 
@@ -18,6 +21,9 @@ from devices.device import DeviceChanged, DeviceLost, DeviceNotFound, DeviceRefu
         (DeviceRefused("truncated"), Exit.BAD_INPUT),
         (DeviceLost("gone"), Exit.FAILED),
         (DeviceChanged("other rate"), Exit.FAILED),
+        (BadSession("a.toml", ("no name",)), Exit.BAD_INPUT),
+        (ArtifactError("harmed"), Exit.BAD_INPUT),
+        (BrokenPlugin("no module"), Exit.BAD_INPUT),
         (Mismatch("250 Hz, not 500 Hz"), Exit.BAD_INPUT),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.edf"), Exit.NOT_FOUND),
         (PermissionError(errno.EACCES, "Permission denied", "m"), Exit.FAILED),

@@ -45,6 +45,7 @@ class Headset:
     bands_hz: tuple[float, ...] = (8.0, 12.0)
     serial: str | None = None
     loops: bool = False
+    start_s: float = 0.0
     table: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,9 +78,10 @@ def test_every_kind_of_field_can_be_given() -> None:
     given = run(
         *("a.edf", "--n-channels", "16", "--low-hz", "2", "--high-hz", "30", "--mode", "dry"),
         *("--names", "C3, C4", "--bands-hz", "4,8,12", "--serial", "X1", "--loops"),
+        *("--start", "1.5"),
     )
     expected = Headset(
-        Path("a.edf"), 16, 2.0, 30.0, "dry", ("C3", "C4"), (4.0, 8.0, 12.0), "X1", True
+        Path("a.edf"), 16, 2.0, 30.0, "dry", ("C3", "C4"), (4.0, 8.0, 12.0), "X1", True, 1.5
     )
     assert given == expected
 

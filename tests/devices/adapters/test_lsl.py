@@ -7,7 +7,7 @@ import pytest
 from devices.adapters.lsl import Lsl
 from devices.device import DeviceLost, DeviceNotFound, DeviceRefused
 from devices.discovery import StreamMatch
-from tests.devices.lsl_sender import Sender, drain, read_samples, unique
+from tests.devices.lsl_sender import Sender, read_samples, read_until_it_raises, unique
 
 
 @pytest.mark.parametrize("format", ["int8", "int16", "int32", "int64", "float32", "double64"])
@@ -274,7 +274,7 @@ def test_a_sender_without_source_id_that_vanishes_is_lost(lsl):
         read_samples(stream, 5)
         sender.close()
         with pytest.raises(DeviceLost, match="source_id"):
-            drain(stream, 20.0, until=lambda: False)
+            read_until_it_raises(stream, 20.0)
 
 
 def test_closing_twice_is_harmless_and_reading_after_it_says_so(lsl):
