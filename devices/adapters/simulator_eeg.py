@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from devices.clock import MONOTONIC, Clock
-from devices.device import DeviceRefused, Stream
+from devices.device import Stream
 from devices.signal import Signal
+from devices.simulation.electrodes import ELECTRODES
+from devices.simulation.intent import IMAGERY, REST, LiveIntent, TrialIntent, TrialTiming
+from devices.simulation.stream import Pace, SimulatedStream
 
 if TYPE_CHECKING:
     from devices.simulation.intent import Intent
@@ -65,6 +68,11 @@ class SimulatorEeg:
         Length of the pieces that come, in seconds.
     duration_s
         When it ends; ``inf``: never.
+
+    Raises
+    ------
+    ValueError
+        A field is out of its range; says which, and what it may be.
     """
 
     n_channels: int = 32
@@ -87,91 +95,57 @@ class SimulatorEeg:
     chunk_s: float = 0.02
     duration_s: float = float("inf")
 
+    def __post_init__(self) -> None:
+        _check_ranges(self)
+        _check_meaning(self, self.meanings)
+        self._pace()
+        self._timing()
+
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """What can be meant: `classes`, or the paradigm's usual ones."""
+        usual = {
+            "imagery": ("left", "right"),
+            "ssvep": tuple(f"{hz:g}Hz" for hz in self.frequencies_hz),
+            "p300": tuple("ABCDEF"),
+            "rest": ("eyes_closed",),
+        }
+        if self.paradigm not in usual:
+            raise ValueError(f"paradigm {self.paradigm!r}: it must be one of {', '.join(usual)}")
+        return self.classes or usual[self.paradigm]
+
     def open(self, clock: Clock = MONOTONIC) -> Stream:
         """Start the simulation.
 
         Raises
         ------
-        DeviceRefused
-            A field is out of its range; says which, and what it may be.
-        DeviceNotFound
-            There is no LSL stream of the name `intent_stream`.
+        DeviceNotFound, DeviceRefused
+            There is no LSL stream of the name `intent_stream`, or it does not carry text.
         """
+        # Loads scipy, which only a running simulation needs.
         from devices.simulation.eeg import EegSource
-        from devices.simulation.electrodes import ELECTRODES
-        from devices.simulation.stream import Pace, SimulatedStream
 
-        self._check()
-        pace = Pace(self.speed, self.chunk_s, self.duration_s)
+        pace = self._pace()
         signal = Signal(self.rate_hz, ELECTRODES[: self.n_channels], "uV")
-        classes = self._classes()
         intent_rng, layer_rng = np.random.default_rng(self.seed).spawn(2)
-        layers = self._layers(signal.channels, classes, layer_rng)
-        intent = self._intent(classes, intent_rng)
-        is_live = bool(self.intent_stream)
-        block = pace.chunk(self.rate_hz) if is_live else max(1, round(_BLOCK_S * self.rate_hz))
-        source = EegSource(signal, classes, intent, layers, block, is_live)
+        layers = self._layers(signal.channels, layer_rng)
+        intent: Intent
+        if is_live := bool(self.intent_stream):
+            intent = LiveIntent(self.meanings, self.intent_stream, self.rate_hz)
+        else:
+            timing = self._timing()
+            intent = TrialIntent(self.meanings, self.schedule, timing, self.rate_hz, intent_rng)
+        block = pace.chunk(self.rate_hz) if is_live else round(_BLOCK_S * self.rate_hz)
+        source = EegSource(signal, self.meanings, intent, layers, block, is_live)
         return SimulatedStream(source, pace, clock, f"simulator_eeg:{self.paradigm}:{self.seed}")
 
-    def _check(self) -> None:
-        from devices.simulation.electrodes import ELECTRODES
+    def _pace(self) -> Pace:
+        return Pace(self.speed, self.chunk_s, self.duration_s)
 
-        if not 8 <= self.n_channels <= len(ELECTRODES):
-            raise DeviceRefused(f"n_channels must be 8 to 64, not {self.n_channels}")
-        if not 100 <= self.rate_hz <= 50_000:
-            raise DeviceRefused(f"rate_hz must be 100 to 50000, not {self.rate_hz:g}")
-        if not 0 <= self.strength <= 10:
-            raise DeviceRefused(f"strength must be 0 to 10, not {self.strength:g}")
-        if self.intent_stream and (self.schedule or self.speed != 1):
-            raise DeviceRefused(
-                f"a live intent ({self.intent_stream!r}) runs at speed 1 and without a schedule, "
-                f"not at speed {self.speed:g} with {len(self.schedule)} scheduled trials"
-            )
-        if not 0 <= self.mains_hz < self.rate_hz / 2:
-            raise DeviceRefused(
-                f"mains_hz must be 0 (none) or below half of rate_hz ({self.rate_hz / 2:g}), "
-                f"not {self.mains_hz:g}"
-            )
-        if min(self.blinks_per_minute, self.muscle_bursts_per_minute) < 0:
-            raise DeviceRefused("blinks_per_minute and muscle_bursts_per_minute cannot be negative")
+    def _timing(self) -> TrialTiming:
+        return TrialTiming(self.trial_s, self.pause_s, self.pause_jitter_s)
 
-    def _classes(self) -> tuple[str, ...]:
-        from devices.simulation.intent import REST
-        from devices.simulation.paradigms import IMAGERY
-
-        usual = {
-            "imagery": ("left", "right"),
-            "ssvep": tuple(f"{f:g}Hz" for f in self.frequencies_hz),
-            "p300": tuple("ABCDEF"),
-            "rest": ("eyes_closed",),
-        }
-        if self.paradigm not in usual:
-            raise DeviceRefused(f"paradigm {self.paradigm!r}: it must be one of {', '.join(usual)}")
-        classes = self.classes or usual[self.paradigm]
-        if len(set(classes)) < len(classes) or REST in classes or "" in classes:
-            raise DeviceRefused(
-                f"classes must differ, and none may be empty or {REST!r}: {', '.join(classes)}"
-            )
-        if self.paradigm == "imagery" and (unknown := sorted(set(classes) - set(IMAGERY))):
-            raise DeviceRefused(
-                f"cannot imagine {', '.join(unknown)}; classes may be {', '.join(IMAGERY)}"
-            )
-        n = {"ssvep": len(self.frequencies_hz), "rest": 1}.get(self.paradigm, len(classes))
-        if len(classes) != n:
-            raise DeviceRefused(f"{self.paradigm} needs {n} classes, not {len(classes)}")
-        return classes
-
-    def _intent(self, classes: tuple[str, ...], rng: np.random.Generator) -> Intent:
-        from devices.simulation.intent import LiveIntent, TrialIntent, TrialTiming
-
-        timing = TrialTiming(self.trial_s, self.pause_s, self.pause_jitter_s)
-        if self.intent_stream:
-            return LiveIntent(classes, self.intent_stream, self.rate_hz)
-        return TrialIntent(classes, self.schedule, timing, self.rate_hz, rng)
-
-    def _layers(
-        self, channels: tuple[str, ...], classes: tuple[str, ...], rng: np.random.Generator
-    ) -> list[Layer]:
+    def _layers(self, channels: tuple[str, ...], rng: np.random.Generator) -> list[Layer]:
         from devices.simulation.layers import Alpha, Background, Blinks, Mains, Muscle
 
         # Each has its own generator, so that leaving one out changes none of the others.
@@ -179,8 +153,9 @@ class SimulatorEeg:
         layers: list[Layer] = [
             Background(channels, self.rate_hz, rngs[0]),
             Alpha(channels, self.rate_hz, rngs[1], closes_eyes=self.paradigm == "rest"),
-            self._response(channels, classes, rngs[2]),
         ]
+        if self.paradigm != "rest":
+            layers.append(self._response(channels, rngs[2]))
         if self.mains_hz:
             layers.append(Mains(len(channels), self.mains_hz, self.rate_hz, rngs[3]))
         if self.blinks_per_minute:
@@ -189,21 +164,58 @@ class SimulatorEeg:
             layers.append(Muscle(channels, self.muscle_bursts_per_minute, self.rate_hz, rngs[5]))
         return layers
 
-    def _response(
-        self, channels: tuple[str, ...], classes: tuple[str, ...], rng: np.random.Generator
-    ) -> Layer:
-        from devices.simulation.paradigms import IMAGERY, Flashes, Flicker, Sensorimotor
+    def _response(self, channels: tuple[str, ...], rng: np.random.Generator) -> Layer:
+        from devices.simulation.paradigms import Flashes, Flicker, Sensorimotor
 
         if self.paradigm == "ssvep":
-            if not all(0 < f < self.rate_hz / 2 for f in self.frequencies_hz):
-                raise DeviceRefused(
-                    f"frequencies_hz must lie between 0 and {self.rate_hz / 2:g} (half of "
-                    f"rate_hz), not {', '.join(f'{f:g}' for f in self.frequencies_hz)}"
-                )
             return Flicker(channels, self.frequencies_hz, self.strength, self.rate_hz, rng)
         if self.paradigm == "p300":
-            if not self.flash_period_s > 0:
-                raise DeviceRefused(f"flash_period_s must be positive, not {self.flash_period_s!r}")
-            return Flashes(channels, classes, self.flash_period_s, self.strength, self.rate_hz, rng)
-        weights = np.array([IMAGERY.get(name, (0.0, 0.0, 0.0)) for name in classes])
+            period_s = self.flash_period_s
+            return Flashes(channels, self.meanings, period_s, self.strength, self.rate_hz, rng)
+        weights = np.array([IMAGERY[name] for name in self.meanings])
         return Sensorimotor(channels, weights, self.strength, self.rate_hz, rng)
+
+
+def _check_ranges(recipe: SimulatorEeg) -> None:
+    nyquist_hz = recipe.rate_hz / 2
+    if not 8 <= recipe.n_channels <= len(ELECTRODES):
+        raise ValueError(f"n_channels must be 8 to {len(ELECTRODES)}, not {recipe.n_channels}")
+    if not 100 <= recipe.rate_hz <= 50_000:
+        raise ValueError(f"rate_hz must be 100 to 50000, not {recipe.rate_hz:g}")
+    if not 0 <= recipe.strength <= 10:
+        raise ValueError(f"strength must be 0 to 10, not {recipe.strength:g}")
+    if not recipe.flash_period_s > 0:
+        raise ValueError(f"flash_period_s must be positive, not {recipe.flash_period_s!r}")
+    if not 0 <= recipe.mains_hz < nyquist_hz:
+        raise ValueError(
+            f"mains_hz must be 0 (none) or below half of rate_hz ({nyquist_hz:g}), "
+            f"not {recipe.mains_hz:g}"
+        )
+    if not all(0 < hz < nyquist_hz for hz in recipe.frequencies_hz):
+        raise ValueError(
+            f"frequencies_hz must lie between 0 and {nyquist_hz:g} (half of rate_hz), "
+            f"not {', '.join(f'{hz:g}' for hz in recipe.frequencies_hz)}"
+        )
+    if not min(recipe.blinks_per_minute, recipe.muscle_bursts_per_minute) >= 0:
+        raise ValueError("blinks_per_minute and muscle_bursts_per_minute cannot be negative")
+    if recipe.intent_stream and (recipe.schedule or recipe.speed != 1):
+        raise ValueError(
+            f"a live intent ({recipe.intent_stream!r}) runs at speed 1 and without a schedule, "
+            f"not at speed {recipe.speed:g} with {len(recipe.schedule)} scheduled trials"
+        )
+
+
+def _check_meaning(recipe: SimulatorEeg, classes: tuple[str, ...]) -> None:
+    if not classes or len(set(classes)) < len(classes) or {REST, ""} & set(classes):
+        raise ValueError(
+            f"classes must differ, and none may be empty or {REST!r}: {', '.join(classes)}"
+        )
+    if recipe.paradigm == "imagery" and (unknown := sorted(set(classes) - set(IMAGERY))):
+        raise ValueError(f"cannot imagine {', '.join(unknown)}; classes are {', '.join(IMAGERY)}")
+    n = {"ssvep": len(recipe.frequencies_hz), "rest": 1}.get(recipe.paradigm, len(classes))
+    if len(classes) != n:
+        raise ValueError(f"{recipe.paradigm} needs {n} classes, not {len(classes)}")
+    if unknown := sorted(set(recipe.schedule) - set(classes)):
+        raise ValueError(
+            f"the schedule asks for {', '.join(unknown)}; the classes are {', '.join(classes)}"
+        )

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from devices.clock import MONOTONIC, Clock
-from devices.device import DeviceRefused, Stream
+from devices.device import Stream
 from devices.signal import Signal
+from devices.simulation.stream import Pace, SimulatedStream, Source
 
 if TYPE_CHECKING:
     from devices.simulation.reaches import Movement
-    from devices.simulation.stream import Pace, Source
 
 __all__ = ["SimulatorReach"]
 
@@ -50,6 +50,11 @@ class SimulatorReach:
         Length of the pieces that come, in seconds.
     duration_s
         When it ends; ``inf``: never.
+
+    Raises
+    ------
+    ValueError
+        A field is out of its range; says which, and what it may be.
     """
 
     n_units: int = 96
@@ -63,42 +68,41 @@ class SimulatorReach:
     chunk_s: float = 0.02
     duration_s: float = float("inf")
 
+    def __post_init__(self) -> None:
+        self._pace()
+        if not 1 <= self.n_units <= 10_000:
+            raise ValueError(f"n_units must be 1 to 10000, not {self.n_units}")
+        if self.output not in ("counts", "broadband"):
+            raise ValueError(f"output {self.output!r}: it must be counts or broadband")
+        if self.task not in ("centre_out", "random_target"):
+            raise ValueError(f"task {self.task!r}: it must be centre_out or random_target")
+        if self.output == "broadband" and not (
+            20_000 <= self.rate_hz <= 30_000 and self.rate_hz % BIN_RATE_HZ == 0
+        ):
+            raise ValueError(
+                f"rate_hz must be 20000 to 30000 and a multiple of 50, not {self.rate_hz:g}"
+            )
+        if not 0 < self.radius_m < 2:
+            raise ValueError(f"radius_m must be above 0 and below 2, not {self.radius_m:g}")
+        if self.intent_stream and self.speed != 1:
+            raise ValueError(
+                f"a live intent ({self.intent_stream!r}) runs at speed 1, not {self.speed:g}"
+            )
+
     def open(self, clock: Clock = MONOTONIC) -> Stream:
         """Start the simulation.
 
         Raises
         ------
-        DeviceRefused
-            A field is out of its range; says which, and what it may be.
-        DeviceNotFound
-            There is no LSL stream of the name `intent_stream`.
+        DeviceNotFound, DeviceRefused
+            There is no LSL stream of the name `intent_stream`, or it has not two numbers.
         """
-        from devices.simulation.stream import Pace, SimulatedStream
-
-        self._check()
-        pace = Pace(self.speed, self.chunk_s, self.duration_s)
+        pace = self._pace()
         identity = f"simulator_reach:{self.output}:{self.seed}"
         return SimulatedStream(self._source(pace), pace, clock, identity)
 
-    def _check(self) -> None:
-        if not 1 <= self.n_units <= 10_000:
-            raise DeviceRefused(f"n_units must be 1 to 10000, not {self.n_units}")
-        if self.output not in ("counts", "broadband"):
-            raise DeviceRefused(f"output {self.output!r}: it must be counts or broadband")
-        if self.task not in ("centre_out", "random_target"):
-            raise DeviceRefused(f"task {self.task!r}: it must be centre_out or random_target")
-        if self.output == "broadband" and not (
-            20_000 <= self.rate_hz <= 30_000 and self.rate_hz % BIN_RATE_HZ == 0
-        ):
-            raise DeviceRefused(
-                f"rate_hz must be 20000 to 30000 and a multiple of 50, not {self.rate_hz:g}"
-            )
-        if not 0 < self.radius_m < 2:
-            raise DeviceRefused(f"radius_m must be above 0 and below 2, not {self.radius_m:g}")
-        if self.intent_stream and self.speed != 1:
-            raise DeviceRefused(
-                f"a live intent ({self.intent_stream!r}) runs at speed 1, not {self.speed:g}"
-            )
+    def _pace(self) -> Pace:
+        return Pace(self.speed, self.chunk_s, self.duration_s)
 
     def _source(self, pace: Pace) -> Source:
         from devices.simulation.broadband import BroadbandSource

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.device import DeviceRefused
 from devices.simulation.listener import Listener
 
-__all__ = ["REST", "Intent", "LiveIntent", "Meant", "TrialIntent", "TrialTiming", "random_order"]
+__all__ = [
+    "IMAGERY",
+    "REST",
+    "Intent",
+    "LiveIntent",
+    "Meant",
+    "TrialIntent",
+    "TrialTiming",
+    "random_order",
+]
 
 REST = "rest"
+
+# How much the rhythms over C3, Cz and C4 give way: 1 desynchronises fully, below 0 grows instead.
+IMAGERY: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {
+        "left": (0.2, 0.1, 1.0),
+        "right": (1.0, 0.1, 0.2),
+        "hands": (0.9, 0.1, 0.9),
+        "feet": (-0.3, 1.0, -0.3),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +71,7 @@ class TrialTiming:
 
     Raises
     ------
-    DeviceRefused
+    ValueError
         On a trial or a pause without length, or a negative jitter.
     """
 
@@ -62,7 +81,7 @@ class TrialTiming:
 
     def __post_init__(self) -> None:
         if not (self.trial_s > 0 and self.pause_s > 0 and self.pause_jitter_s >= 0):
-            raise DeviceRefused(
+            raise ValueError(
                 "trial_s and pause_s must be positive and pause_jitter_s not negative, not "
                 f"{self.trial_s!r}, {self.pause_s!r} and {self.pause_jitter_s!r}"
             )
@@ -89,11 +108,6 @@ class TrialIntent:
         Of the samples.
     rng
         Draws order and pauses, and nothing else.
-
-    Raises
-    ------
-    DeviceRefused
-        The schedule names a class that there is not.
     """
 
     def __init__(
@@ -104,10 +118,6 @@ class TrialIntent:
         rate_hz: float,
         rng: np.random.Generator,
     ) -> None:
-        if unknown := sorted(set(schedule) - set(classes)):
-            raise DeviceRefused(
-                f"the schedule asks for {', '.join(unknown)}; the classes are {', '.join(classes)}"
-            )
         order = (
             cycle([list(classes).index(name) for name in schedule])
             if schedule

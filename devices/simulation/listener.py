@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from devices.device import DeviceNotFound, DeviceRefused
+from devices.device import DeviceRefused
+from devices.discovery import StreamMatch, resolve_one
+from devices.liblsl import load_pylsl
 
 __all__ = ["Listener"]
 
-_FIND_S = 10.0
+FIND_S = 10.0
 
 
 class Listener:
@@ -29,22 +31,12 @@ class Listener:
     DeviceNotFound
         There is no such stream; says which there are.
     DeviceRefused
-        It carries something else.
+        There are several, or it carries something else.
     """
 
     def __init__(self, name: str, of_text: bool, n_channels: int = 1) -> None:
-        from devices.liblsl import load_pylsl
-
         pylsl = load_pylsl()
-
-        found = pylsl.resolve_byprop("name", name, 1, _FIND_S)
-        if not found:
-            others = sorted(info.name() for info in pylsl.resolve_streams(1.0))
-            raise DeviceNotFound(
-                f"no LSL stream named {name!r} to read the intent from; "
-                f"there are: {', '.join(others) or 'none'}. Start it first."
-            )
-        info = found[0]
+        info = resolve_one(StreamMatch(name=name), FIND_S)
         is_text = info.channel_format() == pylsl.cf_string
         if is_text != of_text or info.channel_count() < n_channels:
             wanted = "text" if of_text else f"{n_channels} or more channels of numbers"
@@ -53,9 +45,9 @@ class Listener:
                 f"{'text' if is_text else 'numbers'}; the intent needs {wanted}"
             )
         self._inlet = pylsl.StreamInlet(info, processing_flags=pylsl.proc_clocksync)
-        self._inlet.open_stream(_FIND_S)
+        self._inlet.open_stream(FIND_S)
         # The first correction takes over half a second; later ones cost nothing.
-        self._inlet.time_correction(_FIND_S)
+        self._inlet.time_correction(FIND_S)
 
     def take(self) -> tuple[Sequence[float], Sequence[Sequence[Any]]]:
         """Return the times (this machine's clock, s) and rows that came since the last call."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +13,7 @@ from devices.simulation.intent import Meant
 from devices.simulation.layers import Marks
 from devices.simulation.noise import Coloured, Smoothed, Tails, rhythm
 
-__all__ = ["IMAGERY", "Flashes", "Flicker", "Sensorimotor"]
-
-# How much the rhythms over C3, Cz and C4 give way: 1 desynchronises fully, below 0 grows instead.
-IMAGERY: Mapping[str, tuple[float, float, float]] = MappingProxyType(
-    {
-        "left": (0.2, 0.1, 1.0),
-        "right": (1.0, 0.1, 0.2),
-        "hands": (0.9, 0.1, 0.9),
-        "feet": (-0.3, 1.0, -0.3),
-    }
-)
+__all__ = ["Flashes", "Flicker", "Sensorimotor"]
 
 
 class Sensorimotor:
@@ -42,7 +31,7 @@ class Sensorimotor:
     channels
         Electrode names.
     weights
-        (n_classes, 3), a row of `IMAGERY` for each class.
+        (n_classes, 3), a row of `intent.IMAGERY` for each class.
     strength
         1 for an able participant, 0 for one whose rhythms do not react.
     rate_hz

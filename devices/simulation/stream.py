@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.clock import Clock
-from devices.device import DeviceRefused, EndOfStream, Health, Stream
+from devices.device import EndOfStream, Health, Stream
 from devices.pacing import Pacer
 from devices.signal import Chunk, Marker, Signal
 
@@ -91,7 +91,7 @@ class Pace:
 
     Raises
     ------
-    DeviceRefused
+    ValueError
         On a value that is not positive, or an endless chunk.
     """
 
@@ -102,9 +102,9 @@ class Pace:
     def __post_init__(self) -> None:
         for name in ("speed", "chunk_s", "duration_s"):
             if not getattr(self, name) > 0:
-                raise DeviceRefused(f"{name} must be positive, not {getattr(self, name)!r}")
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)!r}")
         if not np.isfinite(self.chunk_s):
-            raise DeviceRefused("chunk_s must be finite: it is the length of each piece in seconds")
+            raise ValueError("chunk_s must be finite: it is the length of each piece in seconds")
 
     def chunk(self, rate_hz: float) -> int:
         """Return how many samples a piece has."""
@@ -121,9 +121,9 @@ class SimulatedStream(Stream):
     pace
         How fast, in what pieces, how long.
     clock
-        Paces it. Sample `i` is stamped ``start + (i + 1) / rate_hz``: the end of its period, the
-        moment at which it is complete. At a speed other than 1 the stamps run as they would in
-        real time.
+        Paces it. Sample `i` is stamped ``start + (i + 1) / (rate_hz · speed)``: the end of its
+        period, the moment at which it is complete; `start` is the time of the first read. At
+        speed ``inf`` the stamps run from 0 as they would in real time.
     identity
         Names the device and everything that determines its samples.
 
@@ -138,8 +138,10 @@ class SimulatedStream(Stream):
         self.truth_signal = source.truth_signal
         self.identity = identity
         self._source = source
-        self._pacer = Pacer(clock, pace.speed, self.signal.rate_hz)
         rate_hz, n_chunk = self.signal.rate_hz, pace.chunk(self.signal.rate_hz)
+        self._pacer = Pacer(clock, pace.speed, rate_hz)
+        self._is_paced = np.isfinite(pace.speed)
+        self._stamps_per_s = rate_hz * (pace.speed if self._is_paced else 1.0)
         self._n_end = pace.duration_s * rate_hz
         self._values = np.empty((n_chunk, self.signal.n_channels), np.float32)
         self._ticks = np.arange(1, n_chunk + 1, dtype=np.float64)
@@ -163,7 +165,7 @@ class SimulatedStream(Stream):
         if n <= 0:
             raise EndOfStream(f"the simulation ran for {self._n_read / self.signal.rate_hz:g} s")
         if self._start_s is None:
-            self._start_s = self._pacer.due(0)
+            self._start_s = self._pacer.due(0) if self._is_paced else 0.0
         start_s = self._start_s
         # Made ahead, so that the work does not delay the piece; a live source must wait.
         if not self._source.is_live:
@@ -171,7 +173,7 @@ class SimulatedStream(Stream):
         if not self._pacer.wait_for(self._n_read + n, timeout_s):
             return None
         self._fill(n, start_s)
-        times = start_s + (self._n_read + self._ticks[:n]) / self.signal.rate_hz
+        times = start_s + (self._n_read + self._ticks[:n]) / self._stamps_per_s
         self._n_read += n
         self._n_filled = 0
         return Chunk(times, self._values[:n])
@@ -179,22 +181,23 @@ class SimulatedStream(Stream):
     def take_markers(self) -> tuple[Marker, ...]:
         """Return the markers of the samples that were read since the last call."""
         taken = []
-        start_s, rate_hz = self._start_s or 0.0, self.signal.rate_hz
+        start_s = self._start_s or 0.0
         while self._markers and self._markers[0][0] < self._n_read:
             sample, label = self._markers.popleft()
-            taken.append(Marker(start_s + (sample + 1) / rate_hz, label))
+            taken.append(Marker(start_s + (sample + 1) / self._stamps_per_s, label))
         return tuple(taken)
 
     def take_truth(self) -> Chunk | None:
         """Return what was meant during the samples that were read since the last call."""
         truth_signal = self._source.truth_signal
-        due = int(self._n_read * truth_signal.rate_hz / self.signal.rate_hz + 1e-9)
+        share = truth_signal.rate_hz / self.signal.rate_hz
+        due = int(self._n_read * share + 1e-9)
         n = due - self._truth_first
         if n <= 0:
             return None
         rows = np.concatenate(self._truth)
         ticks = np.arange(self._truth_first + 1, due + 1, dtype=np.float64)
-        times = (self._start_s or 0.0) + ticks / truth_signal.rate_hz
+        times = (self._start_s or 0.0) + ticks / (self._stamps_per_s * share)
         self._truth = deque([rows[n:]])
         self._truth_first, self._truth_held = due, len(rows) - n
         return Chunk(times, rows[:n])

@@ -3,7 +3,7 @@ import pytest
 
 from devices.adapters.simulator_reach import SimulatorReach
 from devices.clock import ManualClock
-from devices.device import DeviceRefused, EndOfStream
+from devices.device import EndOfStream
 
 INF = float("inf")
 
@@ -133,5 +133,5 @@ def test_broadband_spikes_follow_the_tuning_of_the_counts():
     ],
 )
 def test_a_wrong_field_is_refused_by_name(fields, message):
-    with pytest.raises(DeviceRefused, match=message):
-        SimulatorReach(**fields).open()
+    with pytest.raises(ValueError, match=message):
+        SimulatorReach(**fields)
