@@ -9,6 +9,7 @@ import typer
 
 from bci_server.cli.devices import devices
 from bci_server.cli.outcome import Exit, exit_of, explain
+from bci_server.cli.stream import stream
 
 __all__ = ["app", "main"]
 
@@ -50,6 +51,7 @@ def _options(
 
 
 app.command()(devices)
+app.add_typer(stream, name="stream")
 
 
 def main() -> None:

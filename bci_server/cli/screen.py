@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
-__all__ = ["note", "progress", "results", "write_json"]
+__all__ = ["activity", "note", "results", "write_json"]
 
 
 def results() -> Console:
@@ -40,20 +39,19 @@ def write_json(document: Any) -> None:
 
 
 @contextlib.contextmanager
-def progress(*, shown: bool = True) -> Iterator[Progress]:
-    """Show progress on stderr, if that is a terminal and `shown` is true."""
+def activity(*, shown: bool = True) -> Iterator[Callable[[str, float], None]]:
+    """Show on stderr what is being done, if that is a terminal and `shown` is true.
+
+    Yields what is to be told: the name of the work, and how much of it is done, as a part of 1 or,
+    where the end is not known, in seconds of signal.
+    """
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not (shown and console.is_terminal),
-    ) as bars:
-        yield bars
+    if not (shown and console.is_terminal):
+        yield lambda _what, _done: None
+        return
+    with console.status("") as status:
+        yield lambda what, done: status.update(
+            f"{what} … {done:.0%}" if done < 1 else f"{what} … {done:.0f} s of signal"
+        )
