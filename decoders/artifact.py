@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from decoders.decoder import Decoder, Weights
 from decoders.describe import describe, describe_pipeline, differences
 from decoders.pipeline import Pipeline, Run, StartDecoding
@@ -192,7 +194,8 @@ class Artifact:
     def _weight_bytes(self) -> bytes:
         from safetensors.numpy import save
 
-        raw: bytes = save(dict(self.weights))
+        # It writes memory as it lies: a transposed array would come back scrambled.
+        raw: bytes = save({name: np.ascontiguousarray(a) for name, a in self.weights.items()})
         return raw
 
     def _manifest(self, weights: bytes) -> dict[str, Any]:
