@@ -1,0 +1,78 @@
+r"""Covariance matrices as rows of features, and their geometry.
+
+A symmetric (n, n) matrix travels as the n (n + 1) / 2 values of its upper triangle, row by row:
+:math:`c_{11}, c_{12}, \dots, c_{1n}, c_{22}, \dots`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.stage import Mismatch
+
+__all__ = ["inverse_root", "matrices", "n_triangle", "order", "symmetric_index", "upper_index"]
+
+
+def n_triangle(n: int) -> int:
+    """Return how many values an (n, n) matrix travels as."""
+    return n * (n + 1) // 2
+
+
+def order(n_values: int) -> int:
+    """Return n of the matrix that travels as `n_values` values.
+
+    Raises
+    ------
+    Mismatch
+        No symmetric matrix has so many.
+    """
+    n = (math.isqrt(8 * n_values + 1) - 1) // 2
+    if n < 1 or n_triangle(n) != n_values:
+        raise Mismatch(
+            f"{n_values} features are no covariance matrix (1, 3, 6, 10 … values); "
+            "the last stage must be covariance"
+        )
+    return n
+
+
+def upper_index(n: int) -> NDArray[np.intp]:
+    """Return where, in a flattened (n, n) matrix, the values of its upper triangle are."""
+    rows, columns = np.triu_indices(n)
+    return np.asarray(rows * n + columns, np.intp)
+
+
+def symmetric_index(n: int) -> NDArray[np.intp]:
+    """Return an (n, n) index that makes the matrix of a triangle: ``triangle[index]``."""
+    index = np.zeros((n, n), np.intp)
+    rows, columns = np.triu_indices(n)
+    index[rows, columns] = index[columns, rows] = np.arange(n_triangle(n))
+    return index
+
+
+def matrices(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (n_rows, n, n) matrices of (n_rows, n (n + 1) / 2) triangles, to fit on.
+
+    Raises
+    ------
+    Mismatch
+        Not all of them are positive definite.
+    """
+    full = triangles[:, symmetric_index(order(triangles.shape[1]))]
+    values = np.linalg.eigvalsh(full)
+    floor = values[:, -1] * len(full[0]) * np.finfo(np.float64).eps
+    if bad := int((values[:, 0] <= floor).sum()):
+        raise Mismatch(
+            f"{bad} of {len(full)} covariance matrices are not positive definite: channels "
+            "depend on each other (an average reference does that), one is flat, or the window "
+            "is too short. Raise the shrinkage of the covariance stage, or drop channels"
+        )
+    return full
+
+
+def inverse_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the symmetric A^(-1/2) of a positive definite A."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors / np.sqrt(values)) @ vectors.T, np.float64)

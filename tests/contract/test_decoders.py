@@ -1,0 +1,319 @@
+"""What every decoder promises, held against each kind that is there."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import decoders.models
+from decoders.artifact import Artifact
+from decoders.decoder import Decoder, Moment, Training
+from decoders.describe import describe, describe_pipeline
+from decoders.models.lda import Lda
+from decoders.models.logistic import Logistic
+from decoders.models.mdm import Mdm
+from decoders.models.ridge import Ridge
+from decoders.models.tangent_space import TangentSpace
+from decoders.output import Command, Output, Prediction
+from decoders.pipeline import Pipeline
+from decoders.stage import Mismatch
+from devices.signal import Chunk, Signal
+
+N = 4
+SQUARE = Signal(10.0, tuple(f"{i}*{j}" for i in range(N) for j in range(i, N)), "uV^2")
+PLAIN = Signal(20.0, tuple("abcdef"), "1")
+
+
+def triangle_training(n_classes: int = 2) -> Training:
+    """Return trials of covariance matrices, each class of a shape of its own."""
+    rng = np.random.default_rng(3)
+    rows, targets, groups = [], [], []
+    upper = np.triu_indices(N)
+    for trial in range(12 * n_classes):
+        label = trial % n_classes
+        mixing = np.eye(N) + 0.2 * rng.standard_normal((N, N))
+        mixing[label] *= 2.0
+        for _ in range(5):
+            x = mixing @ rng.standard_normal((N, 40))
+            rows.append((x @ x.T / 40)[upper])
+            targets.append(label)
+            groups.append(trial)
+    labels = ("left", "right", "feet")[:n_classes]
+    return Training(SQUARE, np.array(rows), np.array(targets), np.array(groups), labels)
+
+
+def class_training(n_classes: int = 3) -> Training:
+    rng = np.random.default_rng(4)
+    targets = np.arange(40 * n_classes) // 5 % n_classes
+    middles = rng.standard_normal((n_classes, PLAIN.n_channels)) * 2
+    rows = middles[targets] + rng.standard_normal((len(targets), PLAIN.n_channels))
+    labels = ("left", "right", "feet")[:n_classes]
+    return Training(PLAIN, rows, targets, np.arange(len(targets)) // 5, labels)
+
+
+def continuous_training() -> Training:
+    rng = np.random.default_rng(5)
+    velocity = np.cumsum(rng.standard_normal((600, 2)), axis=0)
+    velocity -= velocity.mean(axis=0)
+    tuning = rng.standard_normal((2, PLAIN.n_channels))
+    rows = velocity @ tuning + rng.standard_normal((600, PLAIN.n_channels)) * 2 + 7
+    return Training(PLAIN, rows, velocity, np.arange(600) // 300, ("vx", "vy"), "m/s")
+
+
+# What the libraries that are the reference say for each row.
+
+
+def by_lda(recipe: Lda, training: Training) -> NDArray[np.float64]:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    k = len(training.labels)
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[1 / k] * k)
+    return model.fit(training.features, training.targets).predict_proba(training.features)
+
+
+def by_logistic(recipe: Logistic, training: Training) -> NDArray[np.float64]:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    regression = LogisticRegression(C=recipe.c, class_weight="balanced", max_iter=2000, tol=1e-8)
+    model = make_pipeline(StandardScaler(), regression)
+    return model.fit(training.features, training.targets).predict_proba(training.features)
+
+
+def full(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
+    out = np.empty((len(triangles), N, N))
+    rows, columns = np.triu_indices(N)
+    out[:, rows, columns] = out[:, columns, rows] = triangles
+    return out
+
+
+def by_tangent_space(recipe: TangentSpace, training: Training) -> NDArray[np.float64]:
+    from pyriemann.tangentspace import TangentSpace as Mapping
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    regression = LogisticRegression(C=recipe.c, class_weight="balanced", max_iter=5000, tol=1e-8)
+    model = make_pipeline(Mapping(metric="riemann"), regression)
+    matrices = full(training.features)
+    return model.fit(matrices, training.targets).predict_proba(matrices)
+
+
+def by_mdm(recipe: Mdm, training: Training) -> NDArray[np.float64]:
+    from pyriemann.classification import MDM
+
+    matrices = full(training.features)
+    return MDM(metric="riemann").fit(matrices, training.targets).predict_proba(matrices)
+
+
+def by_ridge(recipe: Ridge, training: Training) -> NDArray[np.float64]:
+    from sklearn.linear_model import Ridge as Library
+
+    x, y = [], []
+    for group in np.unique(training.groups):
+        f = training.features[training.groups == group]
+        t = training.targets[training.groups == group]
+        h = recipe.history
+        x.append(np.array([f[i - h + 1 : i + 1].ravel() for i in range(h - 1, len(f))]))
+        y.append(t[h - 1 :])
+    rows, values = np.concatenate(x), np.concatenate(y)
+    centred = rows - rows.mean(axis=0)
+    assert isinstance(recipe.alpha, float)
+    strength = recipe.alpha * float((centred**2).sum()) / centred.shape[1]
+    return Library(alpha=strength).fit(rows, values).predict(rows)
+
+
+@dataclass(frozen=True)
+class Case:
+    recipe: Decoder
+    training: Training
+    library: Callable[[Any, Training], NDArray[np.float64]]
+
+
+CASES = {
+    "lda": [Case(Lda(), class_training(k), by_lda) for k in (2, 3)],
+    "logistic": [Case(Logistic(0.5), class_training(k), by_logistic) for k in (2, 3)],
+    "tangent_space": [Case(TangentSpace(), triangle_training(k), by_tangent_space) for k in (2, 3)],
+    "mdm": [Case(Mdm(), triangle_training(k), by_mdm) for k in (2, 3)],
+    "ridge": [
+        Case(Ridge(1, 1e-3), continuous_training(), by_ridge),
+        Case(Ridge(4, 1e-2), continuous_training(), by_ridge),
+    ],
+}
+
+ALL = [pytest.param(case, id=f"{kind} {i}") for kind in CASES for i, case in enumerate(CASES[kind])]
+
+
+def decode(case: Case, weights: Any, rows: NDArray[np.float64], block: int = 1) -> list[Output]:
+    t = case.training
+    decoding = case.recipe.start(t.signal, t.labels, t.unit, weights)
+    outputs: list[Output] = []
+    for i in range(0, len(rows), block):
+        part = rows[i : i + block]
+        outputs += decoding(Chunk(np.arange(i, i + len(part)) / 10.0, part), Moment(i, i / 10.0))
+    return outputs
+
+
+def numbers(outputs: Sequence[Output]) -> NDArray[np.float64]:
+    return np.array(
+        [o.probabilities if isinstance(o, Prediction) else o.values for o in outputs]  # type: ignore[union-attr]
+    )
+
+
+def test_every_kind_is_listed() -> None:
+    folder = Path(decoders.models.__file__).parent
+    assert set(CASES) == {p.stem for p in folder.glob("*.py")} - {"__init__"}
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_a_kind_exports_one_recipe_that_is_documented(kind: str) -> None:
+    module = import_module(f"decoders.models.{kind}")
+    (name,) = module.__all__
+    recipe = getattr(module, name)
+    assert recipe.__dataclass_params__.frozen
+    assert all(field.name in recipe.__doc__ for field in fields(recipe))
+    assert all(isinstance(case.recipe, recipe) for case in CASES[kind])
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_the_live_step_says_what_the_library_says(case: Case) -> None:
+    expected = case.library(case.recipe, case.training)
+    weights = case.recipe.fit(case.training)
+    groups = case.training.groups
+    if case.recipe.task == "classes":
+        live = numbers(decode(case, weights, case.training.features))
+    else:
+        live = np.concatenate(
+            [numbers(decode(case, weights, case.training.features[groups == g])) for g in (0, 1)]
+        )
+    assert live.shape == expected.shape
+    assert np.abs(live - expected).max() <= 1e-5 * max(1.0, np.abs(expected).max())
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_the_same_training_gives_the_same_weights(case: Case) -> None:
+    first, again = case.recipe.fit(case.training), case.recipe.fit(case.training)
+    assert {k: v.tobytes() for k, v in first.items()} == {k: v.tobytes() for k, v in again.items()}
+    assert all(np.isfinite(v).all() for v in first.values())
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_a_model_read_from_disk_says_the_same_to_the_bit(case: Case, tmp_path: Path) -> None:
+    t = case.training
+    weights = case.recipe.fit(t)
+    Artifact(
+        describe(case.recipe),
+        describe_pipeline(Pipeline(0.1)),
+        t.signal,
+        t.labels,
+        t.unit,
+        weights,
+        "0" * 64,
+    ).save(tmp_path / "m")
+    loaded = Artifact.load(tmp_path / "m").weights
+    assert decode(case, loaded, t.features) == decode(case, weights, t.features)
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_outputs_are_of_their_kind_and_finite(case: Case) -> None:
+    outputs = decode(case, case.recipe.fit(case.training), case.training.features)
+    assert np.isfinite(numbers(outputs)).all()
+    for output in outputs:
+        if case.recipe.task == "classes":
+            assert isinstance(output, Prediction)
+            assert output.labels == case.training.labels
+            assert sum(output.probabilities) == pytest.approx(1.0, abs=1e-12)
+        else:
+            assert isinstance(output, Command)
+            assert output.names == case.training.labels
+            assert output.unit == case.training.unit
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_extreme_rows_never_give_what_is_not_finite(case: Case) -> None:
+    weights = case.recipe.fit(case.training)
+    rows = case.training.features[:8]
+    for scale in (0.0, 1e-12, 1e12):
+        assert np.isfinite(numbers(decode(case, weights, rows * scale))).all()
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_every_row_of_a_block_is_taken_in_and_the_last_is_answered(case: Case) -> None:
+    weights = case.recipe.fit(case.training)
+    rows = case.training.features[:40]
+    singly = decode(case, weights, rows)
+    in_blocks = decode(case, weights, rows, block=8)
+    assert in_blocks[-1] == singly[-1]
+    assert len(in_blocks) == 5
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_an_empty_block_gives_nothing(case: Case) -> None:
+    t = case.training
+    decoding = case.recipe.start(t.signal, t.labels, t.unit, case.recipe.fit(t))
+    assert not decoding(Chunk(np.empty(0), np.empty((0, t.signal.n_channels))), Moment(0, 0.0))
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_another_number_of_features_is_refused_with_both(case: Case) -> None:
+    t = case.training
+    weights = case.recipe.fit(t)
+    less = Signal(t.signal.rate_hz, t.signal.channels[:-1], t.signal.unit)
+    with pytest.raises(Mismatch, match=r"\d+ features; the steps put out \d+"):
+        case.recipe.start(less, t.labels, t.unit, weights)
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_too_little_to_fit_on_is_said(case: Case) -> None:
+    t = case.training
+    few = Training(t.signal, t.features[:1], t.targets[:1], t.groups[:1], t.labels, t.unit)
+    with pytest.raises(Mismatch):
+        case.recipe.fit(few)
+
+
+HEAVY = ("sklearn", "torch", "pyriemann", "mne", "scipy")
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_decoding_imports_numpy_and_nothing_that_fits(kind: str, tmp_path: Path) -> None:
+    case = CASES[kind][0]
+    t = case.training
+    Artifact(
+        describe(case.recipe),
+        describe_pipeline(Pipeline(0.1)),
+        t.signal,
+        t.labels,
+        t.unit,
+        case.recipe.fit(t),
+        "0" * 64,
+    ).save(tmp_path / "m")
+    name = type(case.recipe).__name__
+    parameters = {k: v for k, v in describe(case.recipe).items() if k != "kind"}
+    script = f"""
+import sys, numpy as np
+from pathlib import Path
+from decoders.artifact import Artifact
+from decoders.decoder import Moment
+from decoders.models.{kind} import {name}
+from devices.signal import Chunk, Signal
+artifact = Artifact.load(Path({str(tmp_path / "m")!r}))
+decoding = artifact.starter({name}(**{parameters!r}))(artifact.signal)
+row = np.ones((1, artifact.signal.n_channels))
+outputs = [decoding(Chunk(np.zeros(1), row), Moment(i, 0.0)) for i in range(5)]
+assert outputs[-1], outputs
+import json
+print(json.dumps(sorted({{m.partition(".")[0] for m in sys.modules}})))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not set(HEAVY) & set(json.loads(done.stdout))
