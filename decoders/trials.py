@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from decoders.decoder import Event, Moment
 from decoders.output import Output, Prediction
 
-__all__ = ["Deciding", "Trial", "Trials"]
+__all__ = ["Deciding", "Trial", "Trials", "decide"]
 
 _FLOOR = 1e-12
 
@@ -70,6 +70,14 @@ class Trials:
         return Deciding(self, rate_hz, hop)
 
 
+def decide(rows: Sequence[Sequence[float]]) -> int:
+    """Return which class a trial's probabilities, one row a block, speak for together."""
+    evidence = [
+        math.fsum(math.log(max(p, _FLOOR)) for p in column) for column in zip(*rows, strict=True)
+    ]
+    return evidence.index(max(evidence))
+
+
 class Deciding:
     """Adds a decision to the prediction of the block that ends a trial.
 
@@ -104,9 +112,5 @@ class Deciding:
         rows = [p for s, p in self._past if trial.first <= s <= trial.last]
         if not rows:
             return prediction
-        evidence = [
-            math.fsum(math.log(max(p, _FLOOR)) for p in column)
-            for column in zip(*rows, strict=True)
-        ]
-        label = prediction.labels[evidence.index(max(evidence))]
+        label = prediction.labels[decide(rows)]
         return replace(prediction, decision=label, cue_sample=trial.cue)

@@ -1,0 +1,249 @@
+"""From recordings to a fitted model, through the very steps that run live."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.artifact import Artifact
+from decoders.cross_validation import cross_validate
+from decoders.decoder import Decoder, Training
+from decoders.describe import describe, describe_pipeline
+from decoders.gathering import Gathered, Progress, gather, same_source
+from decoders.pipeline import Pipeline
+from decoders.stage import Mismatch
+from decoders.trials import Trials
+from devices.device import Device
+from devices.signal import Signal
+
+__all__ = ["calibrate", "training_of"]
+
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "pyriemann", "bci-server")
+_FEWEST_TRIALS = 3
+
+
+def calibrate(
+    pipeline: Pipeline,
+    decoder: Decoder,
+    recordings: Sequence[Device],
+    target: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Artifact:
+    """Fit `decoder` on recordings, or on anything else that is a device and comes to an end.
+
+    Parameters
+    ----------
+    pipeline
+        The steps. Trials say which rows a decoder of classes is fitted on.
+    decoder
+        The recipe to fit.
+    recordings
+        Opened and read to their end, one after the other; give them ``speed = inf``.
+    target
+        For a continuous decoder, which channels of the devices' truth it shall say; empty: all.
+    progress
+        Is told how far it is.
+
+    Raises
+    ------
+    DeviceError
+        A recording cannot be read.
+    Mismatch
+        There is too little, or the wrong kind, to fit on; says what there is.
+    """
+    if not recordings:
+        raise Mismatch("there is no recording to fit on; name at least one")
+    gathered = [gather(device, pipeline, progress) for device in recordings]
+    picked = same_source(gathered)
+    training = training_of(gathered, pipeline, decoder, target)
+    # Threads of the linear algebra library sum in another order; one thread gives one result.
+    with _one_thread():
+        metrics = cross_validate(decoder, training, progress)
+        if progress is not None:
+            progress("fitting", 0.0)
+        weights = decoder.fit(training)
+    return Artifact(
+        decoder=describe(decoder),
+        pipeline=describe_pipeline(pipeline),
+        signal=picked,
+        labels=training.labels,
+        unit=training.unit,
+        weights=weights,
+        training_sha256=_sha256(training),
+        metrics=metrics,
+        versions=_versions(),
+    )
+
+
+def training_of(
+    gathered: Sequence[Gathered], pipeline: Pipeline, decoder: Decoder, target: Sequence[str] = ()
+) -> Training:
+    """Return the rows of recordings, with what was meant.
+
+    Raises
+    ------
+    Mismatch
+        No row has a meaning.
+    """
+    if decoder.task == "classes":
+        return _class_training(gathered, pipeline)
+    return _continuous_training(gathered, target)
+
+
+def _class_training(gathered: Sequence[Gathered], pipeline: Pipeline) -> Training:
+    trials = pipeline.trials
+    if trials is None or not trials.labels:
+        raise Mismatch(
+            "this decoder learns classes from cued trials; the session has no [trials] labels"
+        )
+    parts = [_trial_rows(g, trials) for g in gathered]
+    _check_trials(parts, gathered, trials)
+    return _training(gathered, parts, trials.classes, "")
+
+
+def _continuous_training(gathered: Sequence[Gathered], target: Sequence[str]) -> Training:
+    truth = _truth_signal(gathered, target)
+    parts = [_truth_rows(g, truth.channels) for g in gathered]
+    if not any(len(part.rows) for part in parts):
+        raise Mismatch("no sample of the recordings has a truth at its time; nothing to fit on")
+    return _training(gathered, parts, truth.channels, truth.unit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The rows of one recording that mean something: which, what, and in which groups."""
+
+    rows: NDArray[np.int64]
+    targets: NDArray[Any]
+    groups: NDArray[np.int64]
+
+
+def _training(
+    gathered: Sequence[Gathered], parts: Sequence[_Part], labels: tuple[str, ...], unit: str
+) -> Training:
+    offsets = np.cumsum([0, *(1 + p.groups.max(initial=-1) for p in parts)])
+    return Training(
+        signal=gathered[0].features,
+        features=np.concatenate([g.rows[p.rows] for g, p in zip(gathered, parts, strict=True)]),
+        targets=np.concatenate([p.targets for p in parts]),
+        groups=np.concatenate(
+            [p.groups + offset for p, offset in zip(parts, offsets, strict=False)]
+        ),
+        labels=labels,
+        unit=unit,
+    )
+
+
+def _trial_rows(gathered: Gathered, trials: Trials) -> _Part:
+    """Return the rows of each trial; a trial ends at a gap."""
+    rows: list[NDArray[np.int64]] = []
+    targets: list[int] = []
+    cued = zip(gathered.events, gathered.event_stretches, strict=True)
+    for event, stretch in cued:
+        for trial in trials.of([event], gathered.picked.rate_hz):
+            inside = (gathered.samples >= trial.first) & (gathered.samples <= trial.last)
+            inside &= gathered.stretches == stretch
+            if inside.any():
+                rows.append(np.flatnonzero(inside))
+                targets.append(trials.classes.index(trial.label))
+    lengths = [len(r) for r in rows]
+    return _Part(
+        np.concatenate([np.empty(0, np.int64), *rows]),
+        np.repeat(np.array(targets, np.int64), lengths),
+        np.repeat(np.arange(len(rows)), lengths),
+    )
+
+
+def _check_trials(parts: Sequence[_Part], gathered: Sequence[Gathered], trials: Trials) -> None:
+    counts: Counter[int] = Counter()
+    for part in parts:
+        _, first = np.unique(part.groups, return_index=True)
+        counts.update(part.targets[first].tolist())
+    if not counts:
+        there = Counter(label for g in gathered for label in g.markers)
+        raise Mismatch(
+            f"no trial found: [trials] waits for the markers {', '.join(trials.labels)}; the "
+            f"recordings have {_listed(there)}, and a trial needs samples for {trials.end_s:g} s "
+            "after its marker"
+        )
+    for index, label in enumerate(trials.classes):
+        if counts[index] < _FEWEST_TRIALS:
+            found = {name: counts[i] for i, name in enumerate(trials.classes)}
+            raise Mismatch(
+                f"class {label!r} has {counts[index]} trials; at least {_FEWEST_TRIALS} are "
+                f"needed to fit and to check it. Found: {_listed(found)}"
+            )
+
+
+def _truth_signal(gathered: Sequence[Gathered], target: Sequence[str]) -> Signal:
+    """Return what the wanted channels of the truth are."""
+    found: list[Signal] = []
+    for number, g in enumerate(gathered, 1):
+        if g.truth is None:
+            raise Mismatch(
+                f"recording {number} has no truth stream, so there is nothing to fit a continuous "
+                "decoder to; name one with [target] stream = …"
+            )
+        has = g.truth.signal
+        wanted = tuple(target) or has.channels
+        if missing := [c for c in wanted if c not in has.channels]:
+            raise Mismatch(
+                f"the truth of recording {number} lacks {', '.join(missing)}; it has "
+                f"{', '.join(has.channels)}"
+            )
+        found.append(Signal(has.rate_hz, wanted, has.unit))
+        if found[-1].unit != found[0].unit:
+            raise Mismatch(
+                f"the truth of recording 1 is in {found[0].unit}, that of recording {number} in "
+                f"{found[-1].unit}"
+            )
+    return found[0]
+
+
+def _truth_rows(gathered: Gathered, channels: Sequence[str]) -> _Part:
+    """Return the rows that have a fresh truth; a group ends at a gap, and where truth is old."""
+    if gathered.truth is None:
+        raise TypeError("there is no truth")
+    columns = [gathered.truth.signal.channels.index(c) for c in channels]
+    half_s = 0.5 / gathered.picked.rate_hz
+    values, fresh = gathered.truth.at(gathered.times, half_s)
+    values = values[:, columns]
+    fresh &= np.isfinite(values).all(axis=1)
+    starts = fresh & ~np.concatenate([[False], fresh[:-1]])
+    starts[1:] |= np.diff(gathered.stretches) > 0
+    return _Part(np.flatnonzero(fresh), values[fresh], np.cumsum(starts)[fresh] - 1)
+
+
+def _sha256(training: Training) -> str:
+    digest = hashlib.sha256()
+    for array in (training.features, training.targets, training.groups):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # run from the source tree, or not needed to fit this one
+            continue
+    return found
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{n} × {label}" for label, n in counts.items()) or "none"
+
+
+def _one_thread() -> Any:
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1)
