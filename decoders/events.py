@@ -15,6 +15,9 @@ __all__ = ["Binding"]
 _MEMORY_S = 30.0
 """How far back a late marker is still bound by the stamps of its own block."""
 
+_SPEED_TOLERANCE = 0.1
+"""Stamps that differ less than this from the rate are of real speed: jitter, or a few lost."""
+
 
 class Binding:
     """Binds the markers of one stream to the samples of the same stream.
@@ -23,17 +26,21 @@ class Binding:
     time. It is given out with the first block that reaches it, or, if it arrived later than that,
     with the next block; its sample index is the same either way.
 
+    A replay that runs at another speed stamps its samples as they come, so closer together or
+    further apart than the rate says; that speed is taken from the stamps.
+
     Parameters
     ----------
     rate_hz
-        Sampling rate of the stream.
+        Nominal sampling rate of the stream.
     hop
         Samples a block.
     """
 
     def __init__(self, rate_hz: float, hop: int) -> None:
-        self._rate_hz = rate_hz
-        self._half_s = 0.5 / rate_hz
+        self._nominal_s = self._period_s = 1.0 / rate_hz
+        self._half_s = 0.0  # no sample but the first is reached before a second has shown the speed
+        self._origin: tuple[float, int] | None = None
         self._waiting: list[Marker] = []
         self._bound: list[Event] = []
         self._first = 0
@@ -54,8 +61,10 @@ class Binding:
         last_s = float(block.chunk.times[-1])
         if block.chunk.gap:
             self._ends.clear()
+            self._origin = None
             self._first = block.sample + 1 - len(block.chunk)
         self._ends.append((last_s, block.sample))
+        self._measure(block)
         if not self._waiting and not self._bound:
             return ()
         horizon_s = last_s + self._half_s
@@ -69,6 +78,18 @@ class Binding:
     def _sample(self, time_s: float) -> int:
         at = bisect_left(self._ends, (time_s - self._half_s, -1))
         end_s, end = self._ends[min(at, len(self._ends) - 1)]
-        return max(
-            self._first, min(self._ends[-1][1], end - round((end_s - time_s) * self._rate_hz))
-        )
+        before = round((end_s - time_s) / self._period_s)
+        return max(self._first, min(self._ends[-1][1], end - before))
+
+    def _measure(self, block: Block) -> None:
+        """Measure how far apart samples are stamped; near the rate, the rate is the better word."""
+        times = block.chunk.times
+        if self._origin is None:
+            self._origin = (float(times[0]), block.sample + 1 - len(times))
+        start_s, start = self._origin
+        n_steps, span_s = block.sample - start, float(times[-1]) - start_s
+        if n_steps > 0 and span_s > 0:
+            measured_s = span_s / n_steps
+            is_nominal = abs(measured_s / self._nominal_s - 1) < _SPEED_TOLERANCE
+            self._period_s = self._nominal_s if is_nominal else measured_s
+            self._half_s = 0.5 * self._period_s
