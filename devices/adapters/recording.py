@@ -107,13 +107,15 @@ class Recording:
             raise DeviceRefused(
                 f"start_s = {self.start_s:g} lies behind the end of {file.path} ({duration_s:g} s)"
             )
-        for note in file.notes:
+        notes = file.notes + file.left_out(track, truth)
+        for note in notes:
             _log.warning("%s: %s", file.path.name, note)
         return Playback(
             file,
             track,
             truth,
             self._find_markers(file, track),
+            notes=notes,
             clock=clock,
             speed=self.speed,
             loop=self.loop,

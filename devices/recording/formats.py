@@ -21,6 +21,7 @@ ENDINGS: dict[str, str] = dict.fromkeys(
     ),
     _MNE,
 )
+ENDINGS[".xdf"] = "devices.recording.xdf"
 
 #: What is known but not read, and what to do about it.
 _REFUSED: dict[str, str] = {
@@ -40,6 +41,8 @@ _REFUSED: dict[str, str] = {
     ".meta": "this is the header of a SpikeGLX recording; SpikeGLX is not read: "
     "convert it to EDF, FIF or XDF",
     ".dat": "BCI2000 and Open Ephys .dat files are not read; convert them to EDF, FIF or XDF",
+    ".xdfz": "unpack it first (gunzip), so that it can be read piece by piece",
+    ".xdf.gz": "unpack it first (gunzip), so that it can be read piece by piece",
     ".nwb": "NWB is not read; convert it to FIF or XDF",
     ".mat": "MATLAB files have no fixed layout; convert it to FIF, EDF or XDF",
     ".npz": "NumPy files have no fixed layout; convert it to FIF, EDF or XDF",

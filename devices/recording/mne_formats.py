@@ -89,11 +89,6 @@ def open_file(path: Path) -> RecordingFile:
     if not tracks:
         raw.close()
         raise DeviceRefused(f"{path} holds no signal; its only channels: {', '.join(raw.ch_names)}")
-    notes += [
-        f"left out {track.signal.n_channels} channels "
-        f"({_few(track.signal.channels)}); stream = {track.name!r} reads them"
-        for track in tracks[1:]
-    ]
     markers = _markers(raw, path, tracks[0], holes)
     return RecordingFile(
         path=path,
@@ -125,7 +120,7 @@ def _open_raw(path: Path, header: EdfHeader | None) -> tuple[BaseRaw, list[str]]
         kept, left_out = header.of_commonest_rate()
         if left_out:  # MNE would resample them, differently for each cut
             options["include"] = kept
-            notes.append(f"left out channels of other rates than most: {_few(left_out)}")
+            notes.append(f"left out channels of other rates than most: {', '.join(left_out)}")
     try:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
@@ -241,9 +236,3 @@ def _markers(
 def _at(track: _MneTrack, events: list[tuple[int, str]]) -> list[Marker]:
     """Give each event the very time of its sample."""
     return [Marker(track.time_of(sample), label) for sample, label in events]
-
-
-def _few(names: Sequence[str]) -> str:
-    return (
-        ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:5])} and {len(names) - 5} more"
-    )

@@ -47,6 +47,8 @@ class Playback(Stream):
         What `take_truth` returns, if anything.
     markers
         Ascending in time.
+    notes
+        What the user should know; kept for whoever asks.
     clock, speed, loop, start_s, chunk_s
         See `devices.adapters.recording.Recording`.
     """
@@ -58,6 +60,7 @@ class Playback(Stream):
         truth: Track | None,
         markers: Sequence[Marker],
         *,
+        notes: tuple[str, ...],
         clock: Clock,
         speed: float,
         loop: bool,
@@ -67,7 +70,7 @@ class Playback(Stream):
         self.signal = track.signal
         self.truth_signal = truth.signal if truth else None
         self.identity = f"recording:{file.path.name}:{track.name}"
-        self.notes = file.notes
+        self.notes = notes
         self._file: RecordingFile | None = file
         self._track = track
         self._truth = truth

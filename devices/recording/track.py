@@ -9,7 +9,7 @@ Times are the file's own, in seconds; tracks and markers of one file share one t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -36,7 +36,8 @@ class Track(ABC):
     stated_unit
         The unit that the file states, ``""`` for none; `signal.unit` is what `read` converts to.
     scale
-        What the numbers of the format's reader are multiplied with, in float64, for that.
+        What the numbers of the format's reader are multiplied with, in float64, for that: one
+        factor, or (n_channels,).
     n_samples
         Number of samples.
     breaks
@@ -47,7 +48,7 @@ class Track(ABC):
     kind: str
     signal: Signal
     stated_unit: str
-    scale: float
+    scale: float | NDArray[np.float64]
     n_samples: int
     breaks: NDArray[np.int64]
 
@@ -69,7 +70,7 @@ class Track(ABC):
         """Take the numbers in the file to be in `unit`, whatever it states."""
         true_unit, to_true = standard(unit)
         _, to_stated = standard(self.stated_unit)
-        self.scale *= to_true / to_stated
+        self.scale = self.scale * (to_true / to_stated)
         self.stated_unit = canonical(unit)
         self.signal = replace(self.signal, unit=true_unit)
 
@@ -161,7 +162,7 @@ class RecordingFile:
     first_sample
         Number of the first sample, from which a sidecar of MNE counts.
     notes
-        What the user should know: what was left out, what looks wrong.
+        What the user should know: what looks wrong, and what was mended.
     close
         Lets go of the file; harmless when repeated.
     """
@@ -173,3 +174,18 @@ class RecordingFile:
     first_sample: int = 0
     notes: tuple[str, ...] = ()
     close: Callable[[], None] = lambda: None
+
+    def left_out(self, *chosen: Track | None) -> tuple[str, ...]:
+        """Say what is in the file beside the `chosen` tracks, and how to get it."""
+        return tuple(
+            f"left out {track.signal.n_channels} channels ({_few(track.signal.channels)}); "
+            f"stream = {track.name!r} reads them"
+            for track in self.tracks
+            if track.n_samples and not any(track is one for one in chosen)
+        )
+
+
+def _few(names: Sequence[str]) -> str:
+    if len(names) <= 6:
+        return ", ".join(names)
+    return f"{', '.join(names[:5])} and {len(names) - 5} more"

@@ -48,8 +48,11 @@ def test_mixed_kinds_are_separate_tracks_and_the_rest_is_named(shared_data: Path
         ("ecog", 320),
         ("seeg", 74),
     ]
-    assert "left out 74 channels" in file.notes[0]
-    assert "'seeg'" in file.notes[0]
+    (note,) = file.left_out(file.default)
+    assert (
+        note
+        == "left out 74 channels (FP1, FP2, FP3, FP4, FP5 and 69 more); stream = 'seeg' reads them"
+    )
     file.close()
 
 
