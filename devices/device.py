@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from devices.clock import MONOTONIC, Clock
 from devices.signal import Chunk, Marker, Signal
 
@@ -118,6 +121,14 @@ class Stream(ABC):
         DeviceLost, DeviceChanged, DeviceRefused
             It cannot go on.
         """
+
+    def sender_times(self) -> NDArray[np.float64] | None:
+        """Return the sender's own stamps of the chunk that `read` returned last, for recordings.
+
+        (n,) in seconds on the sender's clock; they hold as long as the chunk. None where nobody
+        stamped the samples before this machine did: then the chunk's times are the stamps.
+        """
+        return None
 
     def take_markers(self) -> tuple[Marker, ...]:
         """Return the markers that have arrived since the last call, oldest first.

@@ -138,6 +138,7 @@ class _LslStream(Stream):
         self._read_until_s = -math.inf
         self._n_held = 0
         self._pieces: list[Chunk] = []
+        self._given = slice(0, 0)
         self._n_samples = self._n_restarts = 0
 
     def read(self, timeout_s: float) -> Chunk | None:
@@ -158,6 +159,9 @@ class _LslStream(Stream):
             self._watch.verify()
             return self._read_held(timeout_s)
         return self._give(self._make(n, now_s))
+
+    def sender_times(self) -> NDArray[np.float64]:
+        return self._inlet.stamps[self._given]
 
     def take_markers(self) -> tuple[Marker, ...]:
         if self._markers is None:
@@ -202,6 +206,7 @@ class _LslStream(Stream):
             self._steered_s = now_s
         times, values = self._times[:n], self._convert(n)
         gaps = self._timeline.place(self._inlet.stamps[:n], now_s, times)
+        self._given = slice(0, 0)
         if is_restart and (not gaps or gaps[0] != 0):
             gaps = (0, *gaps)
             self._n_restarts += 1
@@ -221,6 +226,7 @@ class _LslStream(Stream):
         return pieces[0]
 
     def _give(self, chunk: Chunk) -> Chunk:
+        self._given = slice(self._given.stop, self._given.stop + len(chunk))
         self._read_until_s = float(chunk.times[-1])
         return chunk
 

@@ -284,3 +284,24 @@ def test_closing_twice_is_harmless_and_reading_after_it_says_so(lsl):
     stream.close()
     with pytest.raises(DeviceLost, match="closed"):
         stream.read(0.0)
+
+
+def test_the_senders_own_stamps_are_kept_for_recordings(lsl):
+    sender = Sender(lsl, unique("own"))
+    with Lsl(source_id=sender.source_id).open() as stream:
+        sender.wait()
+        sender.t0 = 1.7e9  # a clock that counts from 1970
+        sender.push_ramp(0, 30)
+        sender.push_ramp(200, 30)  # after a gap, so that what is pulled comes in pieces
+        stamps, n_read = [], 0
+        end_s = time.monotonic() + 15
+        while n_read < 60 and time.monotonic() < end_s:
+            chunk = stream.read(0.2)
+            if chunk is not None:
+                own = stream.sender_times()
+                assert len(own) == len(chunk)
+                assert (chunk.times < 1e9).all()
+                stamps.append(own.copy())
+                n_read += len(chunk)
+    expected = 1.7e9 + np.concatenate([np.arange(30), np.arange(200, 230)]) / 100
+    np.testing.assert_array_equal(np.concatenate(stamps), expected)
