@@ -39,7 +39,7 @@ class Binding:
 
     def __init__(self, rate_hz: float, hop: int) -> None:
         self._nominal_s = self._period_s = 1.0 / rate_hz
-        self._half_s = 0.0  # no sample but the first is reached before a second has shown the speed
+        self._half_s = 0.0  # until two samples have shown the speed
         self._origin: tuple[float, int] | None = None
         self._waiting: list[Marker] = []
         self._bound: list[Event] = []
