@@ -210,12 +210,17 @@ class Hello(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="he
 
 
 class Result(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="result"):
-    """The one answer to a client's message with this `id`."""
+    """The one answer to a client's message with this `id`.
+
+    `epoch` and `seqs` answer a subscription: the numbers of the newest messages at that moment,
+    from which to resume even if none has come yet.
+    """
 
     id: int
     ok: bool
     recovered: bool | None = None
     epoch: str | None = None
+    seqs: dict[str, int] | None = None
     server_s: float | None = None
     sample: int | None = None
     lease_ms: float | None = None
