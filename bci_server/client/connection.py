@@ -1,0 +1,402 @@
+"""One client: a line that is made again when it breaks, and what travels on it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from ssl import SSLContext
+from types import TracebackType
+from typing import Self, get_args
+
+import msgspec
+
+from bci_server.client.clock_offset import ClockOffset
+from bci_server.client.errors import CallRefused, ClientError, Lost, Unreachable
+from bci_server.client.lease import Lease
+from bci_server.client.line import Line, LineClosed, stream_address
+from bci_server.wire import (
+    Arm,
+    Clear,
+    DataMessage,
+    Disarm,
+    FeaturesMessage,
+    Hello,
+    MarkerCall,
+    Ping,
+    Renew,
+    Result,
+    ResumeFrom,
+    ServerMessage,
+    SignalMessage,
+    Stop,
+    Subscribe,
+    Topic,
+    Unsubscribe,
+)
+
+__all__ = ["Client", "connect"]
+
+_Call = Subscribe | Unsubscribe | Ping | MarkerCall | Arm | Renew | Disarm | Stop | Clear
+_Item = DataMessage | Lost | ClientError
+
+_DATA = get_args(DataMessage)
+_CALL_TIMEOUT_S = 5.0
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 5.0
+_PING_S = 5.0
+_WAITING = 1024
+
+
+def connect(
+    url: str,
+    token: str,
+    *,
+    session: str | None = None,
+    msgpack: bool = False,
+    tls: SSLContext | None = None,
+) -> Client:
+    """Return a client; ``async with`` connects it.
+
+    Parameters
+    ----------
+    url
+        The server, such as ``ws://127.0.0.1:8765`` (or ``http``), with `session`; or the whole
+        address of a session's stream.
+    token
+        As the server printed it.
+    session
+        Name of the session.
+    msgpack
+        Whether to speak msgpack instead of JSON.
+    tls
+        For ``wss``: whom to trust, if not the system's authorities.
+
+    Raises
+    ------
+    ValueError
+        The address is none.
+    """
+    return Client(stream_address(url, session), token, msgpack, tls)
+
+
+class _Subscription:
+    """Where the messages of one ``subscribe`` wait to be fetched."""
+
+    def __init__(self, topics: tuple[Topic, ...], rate_hz: float | None) -> None:
+        self.topics = topics
+        self.rate_hz = rate_hz
+        self.items: asyncio.Queue[_Item] = asyncio.Queue(_WAITING)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What a call waits for; `arrived` is run in the order of the messages."""
+
+    result: asyncio.Future[Result]
+    arrived: Callable[[Result], Awaitable[None]] | None
+
+
+class Client:
+    """A connection to one session, re-made whenever it breaks. See `connect`.
+
+    Whoever subscribes must fetch: with 1,024 messages waiting, the client stops reading, and that
+    includes the answers to calls. An application that hangs so loses its lease, as it should.
+
+    Attributes
+    ----------
+    clock
+        How far the server's clock is from ours.
+    """
+
+    def __init__(self, url: str, token: str, msgpack: bool, tls: SSLContext | None) -> None:
+        self.url = url
+        self.clock = ClockOffset()
+        self._token = token
+        self._msgpack = msgpack
+        self._tls = tls
+        self._line: Line | None = None
+        self._hello: Hello | None = None
+        self._running: list[asyncio.Task[None]] = []
+        self._subscriptions: list[_Subscription] = []
+        self._answers: dict[int, _Answer] = {}
+        self._last_id = 0
+        self._epoch = ""
+        self._seqs: dict[str, int] = {}
+        self._failure: ClientError | None = None
+        self._resuming: asyncio.Task[None] | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages can come at this moment."""
+        return self._line is not None
+
+    @property
+    def hello(self) -> Hello:
+        """What the server said of itself last."""
+        assert self._hello is not None, "not connected yet: use `async with`"
+        return self._hello
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises
+        ------
+        Unreachable, WrongToken, UnknownSession, Rejected
+            Say what to do.
+        """
+        await self._open()
+        self._running = [
+            asyncio.create_task(self._run(), name="bci client: receive"),
+            asyncio.create_task(self._keep_time(), name="bci client: clock"),
+        ]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        tasks = [*self._running, *([self._resuming] if self._resuming else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._line is not None:
+            await self._line.close()
+            self._line = None
+
+    async def subscribe(
+        self, *topics: Topic, rate_hz: float | None = None
+    ) -> AsyncIterator[DataMessage | Lost]:
+        """Yield what is published on `topics`, from the first ``anext`` on.
+
+        Parameters
+        ----------
+        topics
+            ``"commands"``, ``"predictions"``, ``"tokens"``, ``"status"``, ``"markers"``,
+            ``"signal"``, ``"features"``.
+        rate_hz
+            At most so many messages a second, where some may be skipped.
+
+        Raises
+        ------
+        CallRefused
+            The token does not allow it.
+        Rejected
+            The server does not take this client back after a break.
+        """
+        if self._failure is not None:
+            raise self._failure
+        subscription = _Subscription(topics, rate_hz)
+        self._subscriptions.append(subscription)
+        try:
+            with suppress(Unreachable):  # the line is down: `_run` subscribes when it is back
+                await self._start(subscription, None)
+            while True:
+                item = await subscription.items.get()
+                if isinstance(item, ClientError):
+                    raise item
+                yield item
+        finally:
+            self._subscriptions.remove(subscription)
+            while not subscription.items.empty():  # who waits to put something there may go on
+                subscription.items.get_nowait()
+            await self._end(topics)
+
+    def age_s(self, message: DataMessage) -> float:
+        """Return how long ago the newest sample that `message` rests on was taken, in seconds."""
+        return time.monotonic() + self.clock.offset_s - message.ledger.sampled_s
+
+    def armed(self, limits: dict[str, float] | None = None) -> Lease:
+        """Hold the lease to move the effector for the time of an ``async with``."""
+        return Lease(self, limits)
+
+    async def arm(self, limits: dict[str, float] | None = None) -> Result:
+        """Take the lease; it must be renewed within ``lease_ms``. See `armed`."""
+        return await self.ask(Arm(id=0, limits=limits))
+
+    async def disarm(self) -> None:
+        """Give the lease back."""
+        await self.ask(Disarm(id=0))
+
+    async def stop(self) -> None:
+        """Stop the effector; it stays stopped until `clear`."""
+        await self.ask(Stop(id=0))
+
+    async def clear(self) -> None:
+        """Lift a stop."""
+        await self.ask(Clear(id=0))
+
+    async def marker(self, label: str) -> int | None:
+        """Say that something happened now, and return the sample it was bound to."""
+        return (await self.ask(MarkerCall(id=0, label=label))).sample
+
+    async def ping(self) -> float:
+        """Return the round trip in seconds; also tells the offset of the clocks."""
+        sent_s = time.monotonic()
+        result = await self.ask(Ping(id=0, t=sent_s))
+        received_s = time.monotonic()
+        if result.server_s is not None:
+            self.clock.add(sent_s, result.server_s, received_s)
+        return received_s - sent_s
+
+    async def ask(
+        self, call: _Call, arrived: Callable[[Result], Awaitable[None]] | None = None
+    ) -> Result:
+        """Send a call under a number of its own, and return its result.
+
+        Parameters
+        ----------
+        call
+            What to ask; its `id` is filled in.
+        arrived
+            Is told the result before any message that came after it is handed out.
+
+        Raises
+        ------
+        CallRefused
+            The server did not do it; says why.
+        Unreachable
+            The connection is down, or broke before the answer came.
+        """
+        line = self._line
+        if line is None:
+            raise Unreachable("the connection is down")
+        self._last_id += 1
+        number = self._last_id
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._answers[number] = _Answer(answer, arrived)
+        try:
+            async with asyncio.timeout(_CALL_TIMEOUT_S):
+                await line.send(msgspec.structs.replace(call, id=number))
+                result = await answer
+        except LineClosed as e:
+            raise Unreachable(f"the connection broke: {e}") from e
+        except TimeoutError as e:
+            raise Unreachable(f"no answer within {_CALL_TIMEOUT_S:g} s") from e
+        finally:
+            del self._answers[number]
+        if not result.ok:
+            raise CallRefused(f"{result.error}; {result.fix}")
+        return result
+
+    # the line, kept up
+
+    async def _open(self) -> None:
+        line = await Line.open(self.url, self._token, self._msgpack, self._tls)
+        self._line, self._hello = line, line.hello
+        self._epoch = self._epoch or line.hello.epoch  # after a break: where we were before it
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                assert self._line is not None
+                await self._receive(self._line)
+                await self._reopen()
+        except ClientError as failure:
+            self._failure = failure
+            for subscription in self._subscriptions:
+                await subscription.items.put(failure)
+
+    async def _receive(self, line: Line) -> None:
+        """Receive until the line closes."""
+        try:
+            while True:
+                await self._take(await line.receive())
+        except LineClosed as closed:
+            self._line = None
+            for answer in self._answers.values():
+                if not answer.result.done():
+                    answer.result.set_exception(LineClosed(str(closed)))
+
+    async def _reopen(self) -> None:
+        """Connect again, with longer and longer pauses; a refusal ends it."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            # Not all at once when a server comes back: each waits its own while.
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+            try:
+                await self._open()
+            except Unreachable:
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            else:
+                break
+        self.clock.clear()
+        since = ResumeFrom(epoch=self._epoch, seq=self._seqs)
+        self._epoch, self._seqs = (
+            self.hello.epoch,
+            (dict(self._seqs) if self.hello.epoch == self._epoch else {}),
+        )
+        if self._resuming is not None:
+            self._resuming.cancel()
+        self._resuming = asyncio.create_task(self._resume(since), name="bci client: resume")
+
+    async def _resume(self, since: ResumeFrom) -> None:
+        # A line that breaks again here is seen, and mended, by `_run`.
+        with suppress(Unreachable):
+            for subscription in tuple(self._subscriptions):
+                try:
+                    await self._start(subscription, since)
+                except CallRefused as refused:
+                    await subscription.items.put(refused)
+            await self.ping()
+
+    async def _keep_time(self) -> None:
+        while True:
+            with suppress(Unreachable):
+                await self.ping()
+            await asyncio.sleep(_PING_S)
+
+    # what travels on it
+
+    async def _start(self, subscription: _Subscription, since: ResumeFrom | None) -> None:
+        async def arrived(result: Result) -> None:
+            for topic, seq in (result.seqs or {}).items():
+                is_known = since is not None and topic in self._seqs and result.recovered
+                self._seqs[topic] = max(0 if is_known else seq, self._seqs.get(topic, 0))
+            if result.recovered is False:
+                is_same = since is not None and since.epoch == result.epoch
+                lost = Lost(subscription.topics, "gone" if is_same else "restarted")
+                await subscription.items.put(lost)
+
+        topics, rate_hz = subscription.topics, subscription.rate_hz
+        await self.ask(Subscribe(id=0, topics=topics, from_=since, rate_hz=rate_hz), arrived)
+
+    async def _end(self, topics: tuple[Topic, ...]) -> None:
+        wanted = {topic for other in self._subscriptions for topic in other.topics}
+        unwanted = tuple(topic for topic in topics if topic not in wanted)
+        if unwanted:
+            with suppress(Unreachable):  # without a line nothing comes anyway
+                await self.ask(Unsubscribe(id=0, topics=unwanted))
+
+    async def _take(self, message: ServerMessage) -> None:
+        if isinstance(message, Result):
+            answer = self._answers.get(message.id)
+            if answer is not None and not answer.result.done():
+                if answer.arrived is not None and message.ok:
+                    await answer.arrived(message)
+                answer.result.set_result(message)
+        elif isinstance(message, Hello):
+            await self._begin(message)
+        elif isinstance(message, _DATA):
+            self._seqs[message.topic] = message.seq
+            await self._hand_out(message)
+
+    async def _begin(self, hello: Hello) -> None:
+        self._hello, self._epoch, self._seqs = hello, hello.epoch, {}
+        for subscription in tuple(self._subscriptions):
+            await subscription.items.put(Lost(subscription.topics, "restarted"))
+
+    async def _hand_out(self, message: DataMessage) -> None:
+        for subscription in tuple(self._subscriptions):
+            if message.topic not in subscription.topics:
+                continue
+            if isinstance(message, SignalMessage | FeaturesMessage) and message.dropped:
+                lost = Lost((message.topic,), "dropped", message.dropped)
+                await subscription.items.put(lost)
+            await subscription.items.put(message)
