@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bci_server.cli.calibrate import calibrate
 from bci_server.cli.devices import devices
 from bci_server.cli.outcome import Exit, exit_of, explain
 from bci_server.cli.stream import stream
@@ -52,6 +53,7 @@ def _options(
 
 app.command()(devices)
 app.add_typer(stream, name="stream")
+app.command()(calibrate)
 
 
 def main() -> None:

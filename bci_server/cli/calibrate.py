@@ -1,0 +1,92 @@
+"""``bci calibrate``: recordings become a model, through the very steps that run live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bci_server.cli.outcome import CommandError
+from bci_server.cli.screen import activity, results, write_json
+from bci_server.cli.session_recordings import (
+    MarkersOption,
+    RecordingArguments,
+    SessionArgument,
+    StreamOption,
+    recordings,
+)
+
+if TYPE_CHECKING:
+    from decoders.artifact import Artifact
+
+__all__ = ["calibrate"]
+
+
+def calibrate(
+    session: SessionArgument,
+    recording: RecordingArguments,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Folder of the model; default: the one the session names."
+        ),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Overwrite a model that is there already.")
+    ] = False,
+    stream: StreamOption = "",
+    markers: MarkersOption = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+) -> None:
+    """Fit the session's decoder on recordings, and say how well it does on what it left out."""
+    from bci_server.config import load_session
+
+    described = load_session(session)
+    folder = output or described.model
+    if folder.exists() and not replace:
+        raise CommandError(f"{folder} is there already; add --replace to overwrite it")
+    devices = recordings(described, recording, stream, markers)
+    target = described.target.channels if described.target else ()
+    with activity(shown=not as_json) as tell:
+        from decoders.calibration import calibrate as fit
+
+        model = fit(described.pipeline, described.decoder, devices, target, tell)
+    model.save(folder, replace=replace)
+    summary = _summary(folder, model)
+    write_json(summary) if as_json else _show(summary)
+
+
+def _summary(folder: Path, model: Artifact) -> dict[str, Any]:
+    return {
+        "model": str(folder),
+        "hash": model.hash,
+        "decoder": dict(model.decoder),
+        "signal": {
+            "rate_hz": model.signal.rate_hz,
+            "channels": list(model.signal.channels),
+            "unit": model.signal.unit,
+        },
+        "labels": list(model.labels),
+        "metrics": dict(model.metrics),
+        "training_sha256": model.training_sha256,
+    }
+
+
+def _show(summary: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    console = results()
+    signal, decoder = summary["signal"], summary["decoder"]
+    console.print(
+        Text(
+            f"{summary['model']}: {decoder['kind']} {summary['hash']}, fitted on "
+            f"{len(signal['channels'])} channels at {signal['rate_hz']:g} Hz; says "
+            f"{', '.join(summary['labels'])}"
+        )
+    )
+    from bci_server.cli.score_table import score_lines
+
+    console.print(Text("Cross-validated within the recordings:"))
+    for line in score_lines(summary["metrics"]):
+        console.print(Text(f"  {line}"))

@@ -1,0 +1,49 @@
+"""Scores in words: what `decoders.scores` says, for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["score_lines"]
+
+
+def score_lines(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the lines that say how good decoded is, how good chance would be, how sure that is."""
+    if "accuracy" in metrics:
+        return _class_lines(metrics)
+    return _continuous_lines(metrics)
+
+
+def _class_lines(metrics: Mapping[str, Any]) -> list[str]:
+    low, high = metrics["ci95"]
+    lines = [
+        f"accuracy {metrics['accuracy']:.1%} of {metrics['n']} trials "
+        f"(95 % interval {low:.1%} to {high:.1%}), chance {metrics['chance']:.1%}"
+    ]
+    if "p_value" in metrics:
+        lines[0] += f", p = {metrics['p_value']:.2g}"
+    if "auc" in metrics:
+        lines.append(f"AUC {metrics['auc']:.3f}")
+    return lines + _confusion_lines(metrics["labels"], metrics["confusion"])
+
+
+def _confusion_lines(labels: Sequence[str], confusion: Sequence[Sequence[int]]) -> list[str]:
+    columns = [*labels, "nothing"]
+    width = max(map(len, columns))
+    head = " ".join(f"{c:>{width}}" for c in columns)
+    rows = [
+        f"{label:>{width}} │ " + " ".join(f"{n:>{width}}" for n in row)
+        for label, row in zip(labels, confusion, strict=True)
+    ]
+    return [f"{'cued':>{width}} │ {head}   (decided)", *rows]
+
+
+def _continuous_lines(metrics: Mapping[str, Any]) -> list[str]:
+    each = zip(
+        metrics["names"], metrics["r2"], metrics["ci95"], metrics["correlation"], strict=True
+    )
+    return [
+        f"{name}: R² {r2:.3f} (95 % interval {low:.3f} to {high:.3f}), correlation {r:.3f}"
+        for name, r2, (low, high), r in each
+    ]

@@ -1,0 +1,60 @@
+"""Recordings on the command line, as devices of a session."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from bci_server.config import Session
+    from devices.device import Device
+
+__all__ = ["MarkersOption", "RecordingArguments", "SessionArgument", "StreamOption", "recordings"]
+
+SessionArgument = Annotated[Path, typer.Argument(metavar="SESSION.toml", help="The session file.")]
+RecordingArguments = Annotated[
+    list[Path], typer.Argument(metavar="RECORDING…", help="Files of any format that can be read.")
+]
+StreamOption = Annotated[
+    str,
+    typer.Option("--stream", help="Which stream of the recordings, where they hold several."),
+]
+MarkersOption = Annotated[
+    str,
+    typer.Option(
+        "--markers", help="Which markers: the name of a list in the file, or a sidecar's path."
+    ),
+]
+
+
+def recordings(
+    session: Session, files: Sequence[Path], stream: str = "", markers: str = ""
+) -> list[Device]:
+    """Return the files as devices that are read as fast as they can be.
+
+    What the session says of a recording (if that is its device), and of the target, holds for
+    them, unless it is given here.
+    """
+    from devices.adapters.recording import Recording
+
+    plain = Recording("", truth=session.target.stream if session.target else "")
+    like = session.device if isinstance(session.device, Recording) else plain
+    truth = like.truth or plain.truth
+    return [
+        replace(
+            like,
+            path=str(file),
+            stream=stream or like.stream,
+            markers=markers or like.markers,
+            truth=truth,
+            speed=math.inf,
+            loop=False,
+            start_s=0.0,
+        )
+        for file in files
+    ]
