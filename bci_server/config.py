@@ -22,7 +22,15 @@ from decoders.stage import Chain, Stage
 from decoders.trials import Trials
 from devices.device import Device
 
-__all__ = ["BadSession", "Outlet", "Session", "Target", "load_session", "parse_session"]
+__all__ = [
+    "BadSession",
+    "Outlet",
+    "Session",
+    "Target",
+    "device_of",
+    "load_session",
+    "parse_session",
+]
 
 T = TypeVar("T")
 
@@ -176,6 +184,21 @@ def parse_session(text: str, folder: Path, source: str = "the session") -> Sessi
     if session is None or problems.found:
         raise BadSession(source, problems.found)
     return session
+
+
+def device_of(section: Mapping[str, object]) -> Device:
+    """Make a device of what would stand in a ``[device]`` section.
+
+    Raises
+    ------
+    BadSession
+        It describes none.
+    """
+    problems = Problems("")
+    device: Device | None = _of_kind(dict(section), "devices", Section("device"), problems)
+    if device is None:
+        raise BadSession("the device", problems.found)
+    return device
 
 
 def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Session | None:

@@ -1,8 +1,15 @@
+import re
 import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
+
+from bci_server.config import parse_session
+from decoders.artifact import Artifact
+from decoders.decoder import Training
+from decoders.describe import describe, describe_pipeline
 
 
 @pytest.fixture
@@ -88,3 +95,67 @@ def fresh_python():
         ).stdout.strip()
 
     return run
+
+
+SESSION = """
+name = "imagery"
+[device]
+kind = "simulator_eeg"
+n_channels = 8
+rate_hz = 250
+duration_s = {duration_s}
+speed = {speed}
+[blocks]
+hop_s = 0.02
+[[stages]]
+kind = "log_power"
+window_s = 0.1
+[decoder]
+kind = "lda"
+model = "model"
+[commands]
+names = ["x"]
+values = {{ left = [-1], right = [1] }}
+[outlet]
+lsl = {lsl}
+"""
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """A fitted model for `SESSION`, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("models")
+    text = SESSION.format(duration_s=10.0, speed="inf", lsl="false")
+    session = parse_session(text, folder)
+    signal = session.device.open().signal
+    features = session.pipeline.extract(signal).features
+    rng = np.random.default_rng(0)
+    sides = np.arange(40) % 2
+    rows = rng.standard_normal((40, features.n_channels)) + sides[:, None]
+    training = Training(features, rows, sides, np.arange(40), ("left", "right"))
+    Artifact(
+        decoder=describe(session.decoder),
+        pipeline=describe_pipeline(session.pipeline),
+        signal=signal,
+        labels=training.labels,
+        unit="",
+        weights=session.decoder.fit(training),
+        training_sha256="0" * 64,
+    ).save(session.model)
+    return session.model
+
+
+@pytest.fixture
+def session_file(tmp_path, model):
+    """Writes a session file that uses the fitted model; returns its path."""
+
+    def write(name="imagery", duration_s=float("inf"), speed=1.0, lsl="false", device=""):
+        text = SESSION.format(duration_s=duration_s, speed=speed, lsl=lsl)
+        text = text.replace('"imagery"', f'"{name}"').replace('"model"', f'"{model}"')
+        if device:
+            text = re.sub(r"\[device\]\n([^\[].*\n)*", f"[device]\n{device}\n", text)
+        file = tmp_path / f"{name}.toml"
+        file.write_text(text)
+        return file
+
+    return write

@@ -1,0 +1,204 @@
+"""The process that owns one session's loop: ``python -m bci_server.engine``.
+
+Started by the supervisor with the session file and a listening socket for the web process. It
+looks for its device until it is there, says meanwhile what it waits for, runs the loop, and ends.
+
+Exit codes: 0 ended, 1 failed (the reason was said), 2 wrong arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from threadpoolctl import threadpool_limits
+
+from bci_server import lifeline
+from bci_server.config import BadSession, Session, device_of, load_session
+from bci_server.control import Goodbye
+from bci_server.link.engine_end import EngineEnd
+from bci_server.link.frames import frame
+from bci_server.loop import About, Ending, Loop, Sink
+from bci_server.outlet import LslOutlets
+from bci_server.safety.gate import Shape
+from bci_server.safety.guard import Guard
+from bci_server.scheduling import Scheduling, raise_priority
+from bci_server.wire import DecoderName, Ledger, SessionState, StatusMessage
+from decoders.artifact import Artifact, ArtifactError
+from decoders.output import Mode
+from decoders.stage import Mismatch
+from devices.clock import MONOTONIC, Clock
+from devices.device import DeviceError, DeviceNotFound, Stream
+
+__all__ = ["Options", "conduct", "main", "shape_of"]
+
+_LOOK_AGAIN_S = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine is started with; given as JSON on its command line.
+
+    Parameters
+    ----------
+    file
+        The session file.
+    device
+        Takes the place of its ``[device]`` section.
+    model
+        Takes the place of its model.
+    listen_fd
+        The inherited socket that the web process connects to.
+    life_fd
+        The inherited pipe whose end means that the supervisor is gone.
+    report_fd
+        The inherited pipe that the last word goes to.
+    """
+
+    file: str
+    device: dict[str, object] | None = None
+    model: str | None = None
+    listen_fd: int
+    life_fd: int | None = None
+    report_fd: int | None = None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run an engine until its session ends; return the exit code."""
+    parser = argparse.ArgumentParser(prog="bci_server.engine")
+    parser.add_argument("options", help="as JSON")
+    options = msgspec.json.decode(parser.parse_args(arguments).options, type=Options)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    end = EngineEnd(socket.socket(fileno=options.listen_fd))
+    signal.signal(signal.SIGTERM, lambda number, where: end.ask_shutdown())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor's to answer
+    if options.life_fd is not None:
+        lifeline.hold(options.life_fd, end.ask_shutdown)
+    ending = _conduct(options, end)
+    goodbye = Goodbye(state=ending.state, reason=ending.reason)
+    if options.report_fd is not None:
+        os.write(options.report_fd, frame(msgspec.msgpack.encode(goodbye)))
+    end.close(goodbye)
+    if ending.trace:
+        _log.error("the session failed where it should not\n%s", ending.trace)
+    return 0 if ending.state == "ended" else 1
+
+
+def conduct(
+    session: Session,
+    end: EngineEnd,
+    scheduling: Scheduling = "normal",
+    clock: Clock = MONOTONIC,
+) -> Ending:
+    """Wait for the session's device, and run the loop to its end.
+
+    Raises
+    ------
+    ArtifactError, Mismatch, DeviceError
+        It cannot begin; the message is for the user.
+    """
+    artifact = Artifact.load(session.model)
+    stream = _open(session, end, clock)
+    if stream is None:
+        return Ending("ended", "shut down before the device was there")
+    with threadpool_limits(1), stream:
+        return _loop(session, artifact, stream, end, clock, scheduling)
+
+
+def shape_of(session: Session, artifact: Artifact) -> Shape | None:
+    """Return what the session's commands look like; None if it gives none."""
+    if session.commands is not None:
+        return Shape(session.commands.mode, session.commands.names, session.commands.unit)
+    if session.decoder.task == "continuous":
+        mode: Mode = getattr(session.decoder, "mode", "velocity")
+        return Shape(mode, artifact.labels, artifact.unit)
+    return None
+
+
+def _conduct(options: Options, end: EngineEnd) -> Ending:
+    try:
+        session = load_session(Path(options.file))
+        if options.device is not None:
+            session = session.with_device(device_of(options.device))
+        if options.model is not None:
+            session = session.with_model(Path(options.model))
+    except BadSession as e:
+        return _failed(Path(options.file).stem, e, end)
+    try:
+        return conduct(session, end, raise_priority())
+    except (ArtifactError, Mismatch, DeviceError) as e:
+        return _failed(session.name, e, end)
+
+
+def _failed(name: str, error: Exception, end: EngineEnd) -> Ending:
+    end.put(_status(name, "failed", str(error), MONOTONIC))
+    return Ending("failed", str(error))
+
+
+def _open(session: Session, end: EngineEnd, clock: Clock) -> Stream | None:
+    """Look for the device until it is there; None if somebody asks to shut down before."""
+    end.put(_status(session.name, "starting", "opening the device", clock))
+    while not end.wait_for_shutdown(0):
+        try:
+            return session.device.open(clock)
+        except DeviceNotFound as e:
+            end.put(_status(session.name, "starting", f"waiting: {e}", clock))
+        if end.wait_for_shutdown(_LOOK_AGAIN_S):
+            break
+    return None
+
+
+def _loop(
+    session: Session,
+    artifact: Artifact,
+    stream: Stream,
+    end: EngineEnd,
+    clock: Clock,
+    scheduling: Scheduling,
+) -> Ending:
+    run = artifact.run(stream.signal, session.pipeline, session.decoder)
+    decoder = DecoderName(artifact.kind, artifact.versions.get("bci-server", ""), artifact.hash)
+    shape = shape_of(session, artifact)
+    sinks: list[Sink] = [end]
+    if session.outlet.lsl:
+        labels = artifact.labels if session.decoder.task == "classes" else ()
+        sinks.append(LslOutlets(session.name, shape, labels))
+    loop = Loop(
+        About(session.name, stream.identity, decoder, scheduling),
+        stream,
+        run,
+        Guard(shape, session.safety, decoder, clock),
+        session.safety,
+        session.commands,
+        sinks,
+        end,
+        clock,
+    )
+    gc.collect()
+    gc.freeze()
+    return loop.run()
+
+
+def _status(name: str, state: SessionState, reason: str, clock: Clock) -> StatusMessage:
+    now_s = clock.now()
+    return StatusMessage(
+        topic="status",
+        sample=-1,
+        ledger=Ledger(now_s, now_s, now_s),
+        session=name,
+        state=state,
+        reason=reason,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

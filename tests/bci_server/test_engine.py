@@ -1,0 +1,226 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import msgspec
+import pytest
+
+from bci_server.control import (
+    Answer,
+    ArmLease,
+    EngineMessage,
+    Goodbye,
+    Heartbeat,
+    Mark,
+    RenewLease,
+    Shutdown,
+    StopNow,
+)
+from bci_server.link.frames import Frames, frame
+from bci_server.wire import CommandMessage, MarkerMessage, PredictionMessage, StatusMessage
+
+WAIT_S = 30.0
+
+
+class Engine:
+    """A real engine process, and a web process's end of the line to it."""
+
+    def __init__(self, folder, file):
+        self.path = str(folder / "engine.sock")
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.path)
+        self._listener.listen()
+        fd = self._listener.fileno()
+        life_fd, self._life = os.pipe()
+        options = {"file": str(file), "listen_fd": fd, "life_fd": life_fd}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bci_server.engine", msgspec.json.encode(options).decode()],
+            pass_fds=(fd, life_fd),
+            stderr=subprocess.PIPE,
+        )
+        os.close(life_fd)
+        self.connect()
+
+    def connect(self):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(WAIT_S)
+        self.socket.connect(self.path)
+        self.frames = Frames()
+        self.decode = msgspec.msgpack.Decoder(EngineMessage).decode
+        self.heard = []
+
+    def say(self, control):
+        self.socket.sendall(frame(msgspec.msgpack.encode(control)))
+
+    def hear(self, what, kind):
+        """Return the next message of `kind` for which `what` holds."""
+        deadline_s = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline_s:
+            while self.heard:
+                message = self.heard.pop(0)
+                if isinstance(message, kind) and what(message):
+                    return message
+            data = self.socket.recv(65536)
+            if not data:
+                raise EOFError(self.process.wait(WAIT_S))
+            self.heard += [self.decode(p) for p in self.frames.feed(data)]
+        raise TimeoutError(f"no {kind}")
+
+    def status(self, state):
+        return self.hear(lambda m: m.state == state, StatusMessage)
+
+    def let_go(self):
+        os.close(self._life)
+        self._life = None
+
+    def close(self):
+        self.socket.close()
+        self._listener.close()
+        if self._life is not None:
+            os.close(self._life)
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(WAIT_S)
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def start(tmp_path):
+    engines = []
+
+    def started(file):
+        engines.append(Engine(tmp_path, file))
+        return engines[-1]
+
+    yield started
+    for engine in engines:
+        engine.close()
+
+
+def test_it_runs_is_armed_is_marked_is_stopped_and_shuts_down(start, session_file):
+    engine = start(session_file())
+    running = engine.status("running")
+    assert running.scheduling in ("fifo", "nice", "normal")
+    assert running.device.startswith("simulator_eeg")
+    engine.hear(lambda m: m.labels == ("left", "right"), PredictionMessage)
+    neutral = engine.hear(lambda m: bool(m.decoded), CommandMessage)
+    assert (neutral.mode, neutral.reason) == ("neutral", "disarmed")
+    engine.say(ArmLease(call=1, holder="anna", limits={"x": 0.5}))
+    answer = engine.hear(lambda m: m.call == 1, Answer)
+    assert (answer.ok, answer.lease_ms) == (True, 300.0)
+    command = engine.hear(lambda m: m.armed, CommandMessage)
+    assert command.mode == "velocity"
+    assert abs(command.values[0]) <= 0.5
+    engine.say(RenewLease(call=2, holder="anna"))
+    assert engine.hear(lambda m: m.call == 2, Answer).ok
+    engine.say(Mark(call=3, label="go"))
+    sample = engine.hear(lambda m: m.call == 3, Answer).sample
+    assert engine.hear(lambda m: m.label == "go", MarkerMessage).sample == sample
+    engine.say(StopNow(call=4, holder="anna"))
+    engine.hear(lambda m: m.reason == "stopped", CommandMessage)
+    engine.say(Shutdown(call=5))
+    assert engine.status("ended").reason == "shut down on request"
+    assert engine.hear(lambda m: True, Goodbye).state == "ended"
+    assert engine.process.wait(WAIT_S) == 0
+
+
+def test_the_end_of_a_recording_is_an_end_and_no_failure(start, session_file):
+    engine = start(session_file(duration_s=2.0, speed="inf"))
+    assert engine.hear(lambda m: True, Goodbye).state == "ended"
+    assert engine.process.wait(WAIT_S) == 0
+
+
+def test_it_looks_for_a_device_that_is_not_there_and_says_so(start, session_file, lsl):
+    file = session_file(device='kind = "lsl"\nname = "nobody-has-this"\ntimeout_s = 0.3')
+    engine = start(file)
+    waiting = engine.hear(lambda m: m.reason.startswith("waiting: "), StatusMessage)
+    assert waiting.state == "starting"
+    assert "nobody-has-this" in waiting.reason
+    engine.say(Shutdown(call=1))
+    assert engine.process.wait(WAIT_S) == 0
+
+
+def test_a_missing_model_fails_the_session_with_its_name(start, session_file):
+    file = session_file()
+    file.write_text(file.read_text().replace("/model", "/no_model"))
+    engine = start(file)
+    assert "no_model" in engine.status("failed").reason
+    assert engine.hear(lambda m: True, Goodbye).state == "failed"
+    assert engine.process.wait(WAIT_S) == 1
+    assert b"Traceback" not in engine.process.stderr.read()
+
+
+def test_a_model_for_another_rate_fails_the_session_with_both(start, session_file):
+    file = session_file()
+    file.write_text(file.read_text().replace("rate_hz = 250", "rate_hz = 500"))
+    reason = start(file).status("failed").reason
+    assert "250" in reason
+    assert "500" in reason
+
+
+def test_killed_it_leaves_an_end_of_file_and_no_goodbye(start, session_file):
+    engine = start(session_file())
+    engine.status("running")
+    engine.process.kill()
+    with pytest.raises(EOFError):
+        engine.hear(lambda m: True, Goodbye)
+
+
+def test_stopped_it_falls_silent_and_continues_where_it_was(start, session_file):
+    engine = start(session_file())
+    engine.status("running")
+    engine.process.send_signal(signal.SIGSTOP)
+    engine.socket.settimeout(0.15)
+    with pytest.raises(TimeoutError):
+        engine.hear(lambda m: False, Heartbeat)
+    engine.process.send_signal(signal.SIGCONT)
+    engine.socket.settimeout(WAIT_S)
+    engine.hear(lambda m: m.sample > 0, CommandMessage)
+
+
+def test_a_lost_web_process_disarms_and_a_new_one_goes_on(start, session_file):
+    engine = start(session_file())
+    engine.status("running")
+    engine.say(ArmLease(call=1, holder="anna", limits={"x": 0.5}))
+    engine.hear(lambda m: m.armed, CommandMessage)
+    engine.socket.close()
+    engine.connect()
+    assert engine.status("running").session == "imagery"
+    engine.hear(lambda m: m.reason == "disarmed" and not m.armed, CommandMessage)
+
+
+@pytest.mark.parametrize("how", ["life line", "SIGTERM"])
+def test_it_ends_in_good_order_when_the_supervisor_goes_or_asks(start, session_file, how):
+    engine = start(session_file())
+    engine.status("running")
+    if how == "SIGTERM":
+        engine.process.send_signal(signal.SIGTERM)
+    else:
+        engine.let_go()
+    assert engine.hear(lambda m: True, Goodbye).state == "ended"
+    assert engine.process.wait(WAIT_S) == 0
+
+
+def test_an_interrupt_from_the_terminal_is_the_supervisors_to_answer(start, session_file):
+    engine = start(session_file())
+    engine.status("running")
+    engine.process.send_signal(signal.SIGINT)
+    engine.hear(lambda m: m.sample > 100, CommandMessage)
+
+
+def test_the_live_process_imports_no_fitting_library(session_file, fresh_python):
+    file = session_file(duration_s=1.0, speed="inf")
+    line = (
+        "import socket, sys; from pathlib import Path;"
+        "from bci_server.engine import conduct; from bci_server.config import load_session;"
+        "from bci_server.link.engine_end import EngineEnd;"
+        "listener = socket.socket(socket.AF_UNIX);"
+        f"listener.bind({str(file.with_suffix('.sock'))!r}); listener.listen();"
+        f"ending = conduct(load_session(Path({str(file)!r})), EngineEnd(listener));"
+        "heavy = {'torch', 'sklearn', 'pyriemann', 'mne', 'fastapi', 'pydantic', 'asyncio'};"
+        "print(ending.state, sorted(heavy & set(sys.modules)))"
+    )
+    assert fresh_python(line) == "ended []"
