@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from decoders.stage import Mismatch
 
-__all__ = ["Window", "window_blocks"]
+__all__ = ["FLOOR", "Window", "window_blocks"]
+
+FLOOR = math.sqrt(np.finfo(np.float64).tiny)
+"""The least power that has a logarithm: a dead channel gives -354, not minus infinity."""
 
 
 def window_blocks(window_s: float, rate_hz: float, block: int) -> int:

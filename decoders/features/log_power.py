@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from decoders.stage import Step
-from decoders.window import Window, window_blocks
+from decoders.window import FLOOR, Window, window_blocks
 from devices.signal import Chunk, Signal
 
 __all__ = ["LogPower"]
-
-_FLOOR = math.sqrt(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True)
@@ -58,6 +55,6 @@ class _Running:
         if not self._window.total(out[0]):
             return Chunk(chunk.times[:0], out[:0])
         out *= self._scale
-        np.maximum(out, _FLOOR, out=out)
+        np.maximum(out, FLOOR, out=out)
         np.log(out, out=out)
         return Chunk(chunk.times[-1:], out)

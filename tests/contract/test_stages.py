@@ -10,18 +10,25 @@ import pytest
 
 import decoders.features
 from decoders.decoder import Moment
+from decoders.features.band_power import BandPower
 from decoders.features.bandpass import Bandpass
 from decoders.features.covariance import Covariance
 from decoders.features.highpass import Highpass
 from decoders.features.log_power import LogPower
 from decoders.features.lowpass import Lowpass
 from decoders.features.notch import Notch
+from decoders.features.rereference import Rereference
+from decoders.features.smooth import Smooth
+from decoders.features.spike_counts import SpikeCounts
+from decoders.features.spike_power import SpikePower
+from decoders.features.zscore import Zscore
 from decoders.output import Command, Output
 from decoders.pipeline import Decoded, Pipeline
 from decoders.stage import Chain, Mismatch, Stage
 from devices.signal import Chunk, Signal
 
 EEG = Signal(250.0, ("C3", "Cz", "C4", "Pz"), "uV")
+BROADBAND = Signal(15_000.0, ("u0", "u1", "u2"), "uV")
 SLOW = Signal(20.0, EEG.channels, "uV")
 
 
@@ -39,6 +46,21 @@ CASES = {
     "highpass": [Case(Highpass(1.0), wrong=Signal(1.5, EEG.channels, "uV"))],
     "lowpass": [Case(Lowpass(40.0, 2))],
     "notch": [Case(Notch(50.0, harmonics=3))],
+    "rereference": [
+        Case(Rereference(), wrong=Signal(250.0, ("C3",), "uV")),
+        Case(Rereference(("Cz", "Pz")), wrong=Signal(250.0, ("C3", "Cz"), "uV")),
+    ],
+    "zscore": [Case(Zscore(1.0, 0.5, 4.0), wrong=None), Case(Zscore(2.0, 0.0), wrong=None)],
+    "smooth": [Case(Smooth(0.3), wrong=None)],
+    "band_power": [
+        Case(BandPower()),
+        Case(BandPower({"mu": (8.0, 13.0)}, 0.5, 2), wrong=Signal(25.0, EEG.channels, "uV")),
+    ],
+    "spike_counts": [
+        Case(SpikeCounts(-2.0, 0.5), BROADBAND, 0.02, EEG),
+        Case(SpikeCounts(threshold=40.0), BROADBAND, 0.0101, EEG),
+    ],
+    "spike_power": [Case(SpikePower(), BROADBAND, 0.02, EEG)],
     "log_power": [
         Case(LogPower(), wrong=None),
         Case(LogPower(0.5), wrong=Signal(2.0, EEG.channels, "uV"), hop_s=0.02),
