@@ -44,7 +44,7 @@ class Ridge:
     task: ClassVar[Literal["continuous"]] = "continuous"
 
     history: int = 1
-    alpha: float | tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+    alpha: float | tuple[float, ...] = (0.001, 0.01, 0.1, 0.3, 1.0, 3.0)
     mode: Mode = "velocity"
 
     def __post_init__(self) -> None:
