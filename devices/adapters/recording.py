@@ -10,6 +10,7 @@ from pathlib import Path
 
 from devices.clock import MONOTONIC, Clock
 from devices.device import DeviceNotFound, DeviceRefused
+from devices.recording.amplitude import doubt_amplitude
 from devices.recording.formats import open_recording
 from devices.recording.playback import Playback
 from devices.recording.sidecars import read_sidecar
@@ -107,7 +108,8 @@ class Recording:
             raise DeviceRefused(
                 f"start_s = {self.start_s:g} lies behind the end of {file.path} ({duration_s:g} s)"
             )
-        notes = file.notes + file.left_out(track, truth)
+        doubt = doubt_amplitude(track)
+        notes = file.notes + file.left_out(track, truth) + ((doubt,) if doubt else ())
         for note in notes:
             _log.warning("%s: %s", file.path.name, note)
         return Playback(

@@ -17,20 +17,26 @@ ENDINGS: dict[str, str] = dict.fromkeys(
     (
         *(".edf", ".bdf", ".gdf", ".vhdr", ".ahdr", ".fif", ".fif.gz", ".set", ".cnt", ".mff"),
         *(".cdt", ".con", ".sqd", ".ds", ".nxe", ".lay", ".eeg", ".data", ".mefd", ".nedf"),
-        *(".snirf", ".hdr", ".ns3"),
+        *(".snirf", ".hdr"),
     ),
     _MNE,
 )
-ENDINGS[".xdf"] = "devices.recording.xdf"
+ENDINGS |= {
+    ".xdf": "devices.recording.xdf",
+    ".txt": "devices.recording.openbci",
+    ".csv": "devices.recording.muse",
+    ".csv.gz": "devices.recording.muse",
+}
 
 #: What is known but not read, and what to do about it.
 _REFUSED: dict[str, str] = {
     ".vmrk": "this is the marker file of a BrainVision recording; open its .vhdr",
     ".fdt": "these are the bare samples of an EEGLAB recording; open its .set",
-    ".nev": "Blackrock spikes and events are not read; export them to NWB or XDF",
+    ".nev": "Blackrock spikes and events are not read; bin them and write XDF",
     **{
-        f".ns{n}": "Blackrock continuous files are not read; convert them to EDF, FIF or XDF"
-        for n in (1, 2, 4, 5, 6)
+        f".ns{n}": "Blackrock continuous files are not read (after a pause or a reset of its clock "
+        "MNE loses samples); convert them to EDF, FIF or XDF"
+        for n in range(1, 7)
     },
     ".ncs": "a single Neuralynx channel is not read; give the folder that holds all of them",
     ".nse": "Neuralynx spikes are not read",
@@ -40,7 +46,7 @@ _REFUSED: dict[str, str] = {
     ".bin": "bare binary files (SpikeGLX, Open Ephys) are not read; convert them to FIF or XDF",
     ".meta": "this is the header of a SpikeGLX recording; SpikeGLX is not read: "
     "convert it to EDF, FIF or XDF",
-    ".dat": "BCI2000 and Open Ephys .dat files are not read; convert them to EDF, FIF or XDF",
+    ".dat": "BCI2000, Curry and Open Ephys .dat files are not read; convert them to EDF or FIF",
     ".xdfz": "unpack it first (gunzip), so that it can be read piece by piece",
     ".xdf.gz": "unpack it first (gunzip), so that it can be read piece by piece",
     ".nwb": "NWB is not read; convert it to FIF or XDF",
