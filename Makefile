@@ -27,6 +27,7 @@ lint: $(TEST)  ## Run the checks alone: style, types, direction of imports.
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 wheel: $(TEST)  ## Build the wheel and the source archive into dist/.
 	$(BIN)/python -m build --outdir dist

@@ -9,6 +9,9 @@ import typer
 
 from bci_server.cli.calibrate import calibrate
 from bci_server.cli.devices import devices
+from bci_server.cli.doctor import doctor
+from bci_server.cli.health import health
+from bci_server.cli.listen import listen
 from bci_server.cli.outcome import Exit, exit_of, explain
 from bci_server.cli.stream import stream
 
@@ -53,7 +56,10 @@ def _options(
 
 app.command()(devices)
 app.add_typer(stream, name="stream")
+app.command()(listen)
 app.command()(calibrate)
+app.command()(doctor)
+app.command()(health)
 
 
 def main() -> None:

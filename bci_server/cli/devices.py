@@ -30,15 +30,12 @@ def devices(
     ] = 1.5,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
-    """List the LSL streams on the network, and the kinds of device that could be streamed.
-
-    As JSON: one list, in which each stream on the network has the kind `lsl`.
-    """
+    """List the LSL streams on the network, and the kinds of device that could be streamed."""
     from devices.discovery import list_streams
 
     streams, kinds = list_streams(wait), _kinds()
     if as_json:
-        write_json([{"kind": "lsl"} | asdict(s) for s in streams] + [asdict(k) for k in kinds])
+        write_json({"streams": [asdict(s) for s in streams], "kinds": [asdict(k) for k in kinds]})
     else:
         _show(streams, kinds, wait)
 

@@ -33,6 +33,7 @@ class CommandError(Exception):
 def exit_of(error: BaseException) -> Exit | None:
     """Return the exit code of an error that is for the user; None for a defect."""
     from bci_server.catalog import BrokenPlugin, UnknownKind
+    from bci_server.client import ClientError, UnknownSession, Unreachable
     from bci_server.config import BadSession
     from decoders.artifact import ArtifactError
     from decoders.stage import Mismatch
@@ -41,13 +42,13 @@ def exit_of(error: BaseException) -> Exit | None:
     match error:
         case CommandError():
             return error.code
-        case DeviceNotFound():
+        case DeviceNotFound() | Unreachable() | UnknownSession():
             return Exit.NOT_FOUND
         case BadSession() | UnknownKind() | BrokenPlugin():
             return Exit.BAD_INPUT
         case ArtifactError() | DeviceRefused() | Mismatch():
             return Exit.BAD_INPUT
-        case DeviceError():
+        case ClientError() | DeviceError():
             return Exit.FAILED
         case FileNotFoundError(filename=name) if name is not None:
             return Exit.NOT_FOUND

@@ -22,7 +22,7 @@ def results() -> Console:
     """Return where results go."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def note(text: str) -> None:

@@ -32,12 +32,11 @@ def run(*arguments: str) -> str:
 @pytest.mark.usefixtures("outlet")
 def test_json_lists_streams_and_kinds() -> None:
     found = json.loads(run("--json", "--wait", "1"))
-    (cap,) = [d for d in found if d.get("source_id") == "cap-1"]
-    assert cap["kind"] == "lsl"
+    (cap,) = [s for s in found["streams"] if s["source_id"] == "cap-1"]
     assert (cap["name"], cap["n_channels"], cap["rate_hz"]) == ("[bold]Cap", 4, 250.0)
-    kinds = [d["kind"] for d in found if "summary" in d]
+    kinds = [k["kind"] for k in found["kinds"]]
     assert kinds == [k for k in catalog.kinds("devices") if k != "lsl"]
-    assert all(d["summary"] for d in found if "summary" in d)
+    assert all(k["summary"] for k in found["kinds"])
 
 
 @pytest.mark.usefixtures("outlet")
@@ -74,5 +73,5 @@ def test_a_kind_that_cannot_be_used_says_why(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(catalog, "load", broken)
     found = json.loads(run("--json", "--wait", "0.2"))
-    (recording,) = [d for d in found if d["kind"] == "recording"]
+    (recording,) = [k for k in found["kinds"] if k["kind"] == "recording"]
     assert "No module x" in recording["problem"]

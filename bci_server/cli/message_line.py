@@ -1,0 +1,85 @@
+"""One message as one line for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bci_server.wire import (
+    CommandMessage,
+    DataMessage,
+    FeaturesMessage,
+    MarkerMessage,
+    PredictionMessage,
+    SignalMessage,
+    StatusMessage,
+    TokenMessage,
+)
+
+__all__ = ["bar", "message_line", "status_words"]
+
+
+def message_line(message: DataMessage, age_s: float) -> str:
+    """Return `message`, whose newest sample is `age_s` old, as one line."""
+    return f"{message.topic:<11} #{message.seq:<6} {_words(message)}   ({age_s * 1e3:.1f} ms old)"
+
+
+def bar(share: float, width: int = 20) -> str:
+    """Return `share`, 0 to 1, as a bar of `width` characters."""
+    full = round(min(1.0, max(0.0, share)) * width)
+    return "█" * full + "·" * (width - full)
+
+
+def status_words(status: StatusMessage) -> str:
+    """Return where a session is and how it does, in words."""
+    words = [status.state + (f" ({status.reason})" if status.reason else "")]
+    words.append("armed" if status.armed else "disarmed")
+    if status.effective_rate_hz:
+        words.append(f"{status.effective_rate_hz:.4g} of {status.rate_hz:.4g} Hz")
+    words += [
+        f"{span.replace('_', '→')} p50 {p.p50:.2f} p99 {p.p99:.2f} ms"
+        for span, p in status.latency_ms.items()
+    ]
+    if status.n_lost:
+        words.append(f"{status.n_lost} samples lost")
+    if status.deadline_misses:
+        words.append(f"{status.deadline_misses} deadlines missed")
+    return " · ".join([*words, *status.alarms])
+
+
+def _words(message: DataMessage) -> str:
+    match message:
+        case PredictionMessage():
+            return _prediction(message)
+        case CommandMessage():
+            return _command(message)
+        case TokenMessage():
+            return f"{message.text!r} ({message.unit}, {message.confidence:.2f})" + (
+                "" if message.is_final else " …"
+            )
+        case MarkerMessage():
+            return f"{message.label} at sample {message.sample} ({message.source})"
+        case StatusMessage():
+            return status_words(message)
+        case SignalMessage():
+            return f"{len(message.values)} samples × {len(message.channels)} ch, {message.unit}"
+        case FeaturesMessage():
+            return _named(message.names, message.values)
+
+
+def _prediction(message: PredictionMessage) -> str:
+    shares = "  ".join(
+        f"{label} {p:.2f} {bar(p, 10)}"
+        for label, p in zip(message.labels, message.probabilities, strict=True)
+    )
+    return shares if message.decision is None else f"{shares}  decided: {message.decision}"
+
+
+def _command(message: CommandMessage) -> str:
+    moved = f"{_named(message.names, message.values)} {message.unit}"
+    why = f" ({message.reason})" if message.reason else ""
+    decoded = f"; decoded {_named(message.names, message.decoded)}" if message.decoded else ""
+    return f"{message.mode}{why} {'armed' if message.armed else 'disarmed'} {moved}{decoded}"
+
+
+def _named(names: Sequence[str], values: Sequence[float]) -> str:
+    return " ".join(f"{n}={v:+.3g}" for n, v in zip(names, values, strict=False))

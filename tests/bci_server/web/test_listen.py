@@ -1,0 +1,114 @@
+"""``bci listen``: a real process on a real server."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from web_place import TOKEN, VIEWER, Place, command, marker, prediction
+
+from bci_server.cli.outcome import Exit
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def listening(
+    *arguments: str, **environment: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bci_server", "listen", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "BCI_TOKEN": TOKEN, **environment},
+    )
+    try:
+        async with asyncio.timeout(60):
+            yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def outcome(*arguments: str, **environment: str) -> tuple[int, str]:
+    async with listening(*arguments, **environment) as process:
+        _, errors = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, errors.decode()
+
+
+async def until_heard(process: asyncio.subprocess.Process, place: Place) -> bytes:
+    """Publish markers until the first line arrives."""
+    assert process.stdout is not None
+    line = asyncio.ensure_future(process.stdout.readline())
+    while not line.done():
+        place.publish(marker("knock"))
+        await asyncio.wait([line], timeout=0.1)
+    return line.result()
+
+
+async def test_json_is_one_message_a_line(place: Place) -> None:
+    async with listening(place.http, "--json") as process:
+        assert json.loads(await until_heard(process, place))["label"] == "knock"
+        place.publish(prediction(7, decision="left"))
+        assert process.stdout is not None
+        async for line in process.stdout:
+            message = json.loads(line)
+            if message["type"] == "prediction":
+                break
+        assert message["decision"] == "left"
+        assert message["sample"] == 7
+        process.send_signal(signal.SIGINT)
+        _, errors = await process.communicate()
+    assert process.returncode == Exit.OK
+    assert b"Traceback" not in errors
+
+
+async def test_a_person_reads_words(place: Place) -> None:
+    arguments = (place.http, "--session", "demo", "--topics", "markers,commands", "--count", "20")
+    async with listening(*arguments) as process:
+        await until_heard(process, place)
+        place.publish(command(reason="disarmed"))
+        for _ in range(20):
+            place.publish(marker("knock"))
+        out, _ = await process.communicate()
+    assert process.returncode == Exit.OK
+    assert "knock at sample 0 (stream)" in out.decode()
+    assert "velocity (disarmed) disarmed x=+0.5 y=-0.5 m/s" in out.decode()
+
+
+async def test_a_session_of_this_machines_server_is_found_by_name(place: Place) -> None:
+    async with listening("demo", "--count", "1", BCI_PORT=str(place.port)) as process:
+        await until_heard(process, place)
+        assert await process.wait() == Exit.OK
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "said"),
+    [
+        (("nobody",), {}, Exit.NOT_FOUND, "demo"),
+        ((), {"BCI_TOKEN": "x" * 20}, Exit.FAILED, "token"),
+        (("--topics", "thoughts"), {}, Exit.BAD_INPUT, "predictions"),
+        (("--topics", "signal"), {"BCI_TOKEN": VIEWER}, Exit.FAILED, "raw"),
+        (("--token-file", "/nowhere/token"), {}, Exit.NOT_FOUND, "/nowhere/token"),
+        (("ftp://127.0.0.1/v1/sessions/demo/stream",), {}, Exit.BAD_INPUT, "ftp"),
+        ((), {"BCI_PORT": "many"}, Exit.BAD_INPUT, "BCI_PORT"),
+        ((), {"BCI_PORT": "1"}, Exit.NOT_FOUND, "127.0.0.1:1"),
+    ],
+)
+async def test_what_cannot_be_is_one_message(
+    place: Place,
+    arguments: tuple[str, ...],
+    environment: dict[str, str],
+    code: Exit,
+    said: str,
+) -> None:
+    ended, errors = await outcome(*arguments, **{"BCI_PORT": str(place.port), **environment})
+    assert ended == code, errors
+    assert said in errors
+    assert "Traceback" not in errors
