@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ _BUFFER_BYTES = 256e6
 """How much liblsl may hold for us while nobody reads."""
 _PULL_BYTES = 16e6
 _MAX_REST_WAIT_S = 0.005
+_WAITED_S = 5e-5
 
 
 class SenderChunk:
@@ -40,6 +42,7 @@ class SenderChunk:
     """
 
     _N_BURSTS = 8
+    _SHORTEST_S = 2e-4
 
     def __init__(self, rate_hz: float) -> None:
         self._rate_hz = rate_hz
@@ -47,20 +50,22 @@ class SenderChunk:
         self._n_bursts = 0
         self._burst = 0
         self._is_clean = False
-        self._end_s = 0.0
+        self._start_s = -math.inf
         self.size = 1
 
-    def learn(self, n_samples: int, was_waited_for: bool, arrival_s: float, end_s: float) -> None:
-        """Take one pull: whether it had to wait, when its first sample came, when it was done."""
-        pause_s = arrival_s - self._end_s
-        self._end_s = end_s
-        if was_waited_for and pause_s > 0.3 * self._burst / self._rate_hz:
-            self._finish_burst()
-            self._burst, self._is_clean = n_samples, True
-        else:
-            # The rest of the last one, or a backlog: who was not waited for has no arrival time.
+    def learn(self, n_samples: int, was_waited_for: bool, arrival_s: float) -> None:
+        """Take one pull: how much it brought, whether it had to wait, when its first sample came.
+
+        A burst is what comes within half the time that its samples took to be sampled.
+        """
+        limit_s = max(0.5 * self._burst / self._rate_hz, self._SHORTEST_S)
+        if arrival_s - self._start_s <= limit_s:
             self._burst += n_samples
-            self._is_clean = self._is_clean and was_waited_for
+            return
+        self._finish_burst()
+        self._burst, self._start_s = n_samples, arrival_s
+        # What was there before it was asked for is a backlog: when it came, nobody knows.
+        self._is_clean = was_waited_for
 
     def _finish_burst(self) -> None:
         if not self._is_clean:
@@ -140,7 +145,7 @@ class SampleInlet:
         if rest > 0:
             n += self._take(n, rest, min(_MAX_REST_WAIT_S, 0.5 * rest / self._rate_hz))
         n += self._take(n, len(self.stamps) - n, 0.0)
-        self.chunk.learn(n, arrival_s - start_s > 1e-4, arrival_s, self._clock.now())
+        self.chunk.learn(n, arrival_s - start_s > _WAITED_S, arrival_s)
         return n
 
     def take_ready(self, start: int) -> int:

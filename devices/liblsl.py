@@ -22,6 +22,12 @@ from devices.device import DeviceError
 
 __all__ = ["Liblsl", "LiblslError", "LslConfig", "describe_liblsl", "load_pylsl"]
 
+_QUICK = """[tuning]
+MulticastMinRTT = 0.1
+UnicastMinRTT = 0.1
+TimeProbeInterval = 0.008
+TimeProbeMaxRTT = 0.064
+"""
 _SUFFIXES = {"win32": ".dll", "darwin": ".dylib"}
 
 
@@ -46,7 +52,8 @@ class LslConfig:
     base_port, port_range
         The ports that outlets take, and that known peers are asked on.
     quick
-        Look for streams five times as often; for one machine or a fast network.
+        Find streams and measure clock offsets five times as fast; for one machine or a fast
+        network.
     """
 
     session_id: str = "default"
@@ -73,7 +80,7 @@ class LslConfig:
 
     def to_ini(self) -> str:
         """Return it as the content of an ``lsl_api.cfg``."""
-        tuning = "[tuning]\nMulticastMinRTT = 0.1\nUnicastMinRTT = 0.1\n" if self.quick else ""
+        tuning = _QUICK if self.quick else ""
         return (
             f"[ports]\nIPv6 = {self.ipv6}\nBasePort = {self.base_port}\n"
             f"PortRange = {self.port_range}\n"
