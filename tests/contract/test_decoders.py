@@ -17,6 +17,7 @@ import decoders.models
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder, Moment, Training
 from decoders.describe import describe, describe_pipeline
+from decoders.models.kalman import Kalman
 from decoders.models.lda import Lda
 from decoders.models.logistic import Logistic
 from decoders.models.mdm import Mdm
@@ -131,6 +132,34 @@ def by_ridge(recipe: Ridge, training: Training) -> NDArray[np.float64]:
     return Library(alpha=strength).fit(rows, values).predict(rows)
 
 
+def by_kalman(recipe: Kalman, training: Training) -> NDArray[np.float64]:
+    """Return the textbook's filter, in covariance form, run until its gain has settled."""
+    v, z = training.targets, training.features
+    same = np.diff(training.groups) == 0
+    mean, offset = v.mean(axis=0), z.mean(axis=0)
+    before, after = (v[:-1] - mean)[same], (v[1:] - mean)[same]
+    a = np.linalg.lstsq(before, after, rcond=None)[0].T
+    w = np.cov((after - before @ a.T).T, bias=True) + np.outer(
+        *[(after - before @ a.T).mean(axis=0)] * 2
+    )
+    h = np.linalg.lstsq(v - mean, z - offset, rcond=None)[0].T
+    q = np.cov((z - offset - (v - mean) @ h.T).T, bias=True)
+    q = (1 - recipe.shrinkage) * q + recipe.shrinkage * np.diag(np.diag(q))
+    p = w
+    for _ in range(500):
+        ahead = a @ p @ a.T + w
+        gain = ahead @ h.T @ np.linalg.inv(h @ ahead @ h.T + q)
+        p = (np.eye(len(a)) - gain @ h) @ ahead
+    out = np.empty_like(v)
+    for group in np.unique(training.groups):
+        state = np.zeros(v.shape[1])
+        for i in np.flatnonzero(training.groups == group):
+            state = a @ state
+            state = state + gain @ (z[i] - offset - h @ state)
+            out[i] = state + mean
+    return out
+
+
 @dataclass(frozen=True)
 class Case:
     recipe: Decoder
@@ -143,6 +172,7 @@ CASES = {
     "logistic": [Case(Logistic(0.5), class_training(k), by_logistic) for k in (2, 3)],
     "tangent_space": [Case(TangentSpace(), triangle_training(k), by_tangent_space) for k in (2, 3)],
     "mdm": [Case(Mdm(), triangle_training(k), by_mdm) for k in (2, 3)],
+    "kalman": [Case(Kalman(shrinkage=s), continuous_training(), by_kalman) for s in (0.0, 0.2)],
     "ridge": [
         Case(Ridge(1, 1e-3), continuous_training(), by_ridge),
         Case(Ridge(4, 1e-2), continuous_training(), by_ridge),
