@@ -11,9 +11,12 @@ from bci_server.cli.calibrate import calibrate
 from bci_server.cli.devices import devices
 from bci_server.cli.doctor import doctor
 from bci_server.cli.health import health
+from bci_server.cli.info import info
 from bci_server.cli.listen import listen
 from bci_server.cli.outcome import Exit, exit_of, explain
+from bci_server.cli.recover import recover
 from bci_server.cli.stream import stream
+from bci_server.cli.verify import verify
 
 __all__ = ["app", "main"]
 
@@ -60,6 +63,9 @@ app.command()(listen)
 app.command()(calibrate)
 app.command()(doctor)
 app.command()(health)
+app.command()(verify)
+app.command()(recover)
+app.command()(info)
 
 
 def main() -> None:
