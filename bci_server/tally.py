@@ -1,0 +1,268 @@
+"""What was decoded, beside what was meant: gathered block by block, scored at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.decoder import Event
+from decoders.gathering import Truth
+from decoders.output import Command, Prediction
+from decoders.pipeline import Decoded
+from decoders.scores import class_scores, continuous_scores
+from decoders.stage import Mismatch
+from decoders.trials import Trial, Trials
+from devices.device import Stream
+from devices.signal import Chunk
+
+__all__ = ["ClassTally", "ContinuousTally", "Controls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """How to look for false activations, and how to spoil the truth on purpose.
+
+    Parameters
+    ----------
+    threshold, dwell_s
+        An activation is one class at or above this probability for at least so long.
+    permute_seed
+        Permute the trials' labels among them with this seed; None: leave them.
+    shift_s
+        Turn the truth by so many seconds within each recording (its end comes to its start).
+    """
+
+    threshold: float = 0.9
+    dwell_s: float = 1.0
+    permute_seed: int | None = None
+    shift_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Decided:
+    label: str
+    sample: int
+
+
+@dataclass(slots=True)
+class _Recording:
+    """One recording's predictions and events, bound to samples."""
+
+    rate_hz: float
+    samples: list[int] = field(default_factory=list)
+    probabilities: list[tuple[float, ...]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    decided: dict[int, _Decided] = field(default_factory=dict)
+    last: int = -1
+    hop: int = 1
+
+
+class ClassTally:
+    """Scores decisions, trial by trial.
+
+    Parameters
+    ----------
+    trials
+        What cues a trial.
+    labels
+        The classes in the order of the probabilities.
+    controls
+        Thresholds, and whether to permute.
+    """
+
+    def __init__(self, trials: Trials, labels: tuple[str, ...], controls: Controls) -> None:
+        self._trials = trials
+        self._labels = labels
+        self._controls = controls
+        self._recordings: list[_Recording] = []
+
+    def begin(self, stream: Stream, rate_hz: float) -> None:
+        """Begin with a recording."""
+        self._recordings.append(_Recording(rate_hz))
+
+    def truth(self, truth: Chunk) -> None:
+        """Truth beside markers says nothing about trials."""
+
+    def take(self, decoded: Decoded) -> None:
+        """Take one block in."""
+        now = self._recordings[-1]
+        now.last, now.hop = decoded.moment.sample, len(decoded.block)
+        now.events += decoded.moment.events
+        for output in decoded.outputs:
+            if isinstance(output, Prediction):
+                now.samples.append(decoded.moment.sample)
+                now.probabilities.append(output.probabilities)
+                if output.decision is not None and output.cue_sample is not None:
+                    now.decided[output.cue_sample] = _Decided(output.decision, now.last)
+
+    def end(self) -> None:
+        """End a recording."""
+
+    def score(self) -> tuple[int, dict[str, Any]]:
+        """Return how many trials were scored, and the scores.
+
+        Raises
+        ------
+        Mismatch
+            There was no whole trial.
+        """
+        truths: list[int] = []
+        decisions: list[int | None] = []
+        second: list[float] = []
+        waits_s: list[float] = []
+        for recording in self._recordings:
+            for trial in self._whole_trials(recording):
+                said = recording.decided.get(trial.cue)
+                truths.append(self._labels.index(trial.label))
+                decisions.append(None if said is None else self._labels.index(said.label))
+                second.append(self._mean_of_second(recording, trial))
+                if said is not None:
+                    waits_s.append((said.sample - trial.cue) / recording.rate_hz)
+        if not truths:
+            raise Mismatch(
+                "no whole trial in the recordings: [trials] waits for the markers "
+                f"{', '.join(self._trials.labels)}; there were {self._seen()}"
+            )
+        if self._controls.permute_seed is not None:
+            order = np.random.default_rng(self._controls.permute_seed).permutation(len(truths))
+            truths = [truths[i] for i in order]
+        scores = class_scores(truths, decisions, self._labels, second)
+        scores["cue_to_decision_s"] = float(np.median(waits_s)) if waits_s else None
+        scores["false_activations"] = self._false_activations()
+        return len(truths), scores
+
+    def _trials_of(self, recording: _Recording) -> list[Trial]:
+        trials = self._trials.of(recording.events, recording.rate_hz)
+        return [t for t in trials if t.label in self._labels]
+
+    def _whole_trials(self, recording: _Recording) -> list[Trial]:
+        """Return the trials that the recording holds to their last block."""
+        return [t for t in self._trials_of(recording) if t.last <= recording.last]
+
+    def _mean_of_second(self, recording: _Recording, trial: Trial) -> float:
+        begin, end = np.searchsorted(recording.samples, [trial.first, trial.last + 1])
+        rows = recording.probabilities[begin:end]
+        return float(np.mean([row[1] for row in rows])) if rows else 0.5
+
+    def _seen(self) -> str:
+        labels = dict.fromkeys(e.label for r in self._recordings for e in r.events)
+        return ", ".join(labels) or "none"
+
+    def _false_activations(self) -> dict[str, float | None]:
+        """Count runs of one class at or above the threshold, outside of trials."""
+        count, outside_s = 0, 0.0
+        for recording in self._recordings:
+            block_s = recording.hop / recording.rate_hz
+            least = max(1, round(self._controls.dwell_s / block_s))
+            active = self._active_outside(recording)
+            outside_s += block_s * int((active > -2).sum())
+            changed = np.flatnonzero(np.diff(active, prepend=-3, append=-3))
+            lengths = np.diff(changed)
+            count += int(((active[changed[:-1]] >= 0) & (lengths >= least)).sum())
+        minutes = outside_s / 60
+        return {
+            "per_minute": count / minutes if minutes > 0 else None,
+            "minutes": minutes,
+            "threshold": self._controls.threshold,
+            "dwell_s": self._controls.dwell_s,
+        }
+
+    def _active_outside(self, recording: _Recording) -> NDArray[np.int64]:
+        """Return, a block, the class that is active; -1: none; -2: within a trial."""
+        if not recording.samples:
+            return np.empty(0, np.int64)
+        probabilities = np.array(recording.probabilities)
+        best = probabilities.argmax(axis=1)
+        active = np.where(probabilities.max(axis=1) >= self._controls.threshold, best, -1)
+        samples = np.array(recording.samples)
+        for trial in self._trials_of(recording):
+            active[(samples >= trial.cue) & (samples <= trial.last)] = -2
+        return active
+
+
+class ContinuousTally:
+    """Scores values against the truth at the end of each block.
+
+    Parameters
+    ----------
+    names
+        The truth's channels that are decoded.
+    controls
+        Whether to shift the truth.
+    """
+
+    def __init__(self, names: tuple[str, ...], controls: Controls) -> None:
+        self._names = names
+        self._controls = controls
+        self._truths: list[NDArray[np.float64]] = []
+        self._decoded: list[NDArray[np.float64]] = []
+
+    def begin(self, stream: Stream, rate_hz: float) -> None:
+        """Begin with a recording.
+
+        Raises
+        ------
+        Mismatch
+            It has no truth, or not of the wanted channels.
+        """
+        if stream.truth_signal is None:
+            raise Mismatch(
+                f"{stream.identity or 'the device'} has no truth stream to score against; name "
+                "one with [target] stream = …"
+            )
+        self._signal = stream.truth_signal
+        if missing := [n for n in self._names if n not in self._signal.channels]:
+            raise Mismatch(
+                f"the truth lacks {', '.join(missing)}; it has {', '.join(self._signal.channels)}"
+            )
+        self._half_s = 0.5 / rate_hz
+        self._chunks: list[Chunk] = []
+        self._times: list[float] = []
+        self._values: list[Sequence[float]] = []
+
+    def truth(self, truth: Chunk) -> None:
+        """Take truth in."""
+        self._chunks.append(Chunk(truth.times.copy(), truth.values.astype(np.float64)))
+
+    def take(self, decoded: Decoded) -> None:
+        """Take one block in."""
+        for output in decoded.outputs:
+            if isinstance(output, Command):
+                self._times.append(decoded.moment.time_s)
+                self._values.append(output.values)
+
+    def end(self) -> None:
+        """End a recording: pair what was said with what was meant."""
+        if not self._times or not self._chunks:
+            return
+        whole = Truth(
+            self._signal,
+            np.concatenate([c.times for c in self._chunks]),
+            np.concatenate([c.values for c in self._chunks]).astype(np.float64),
+        )
+        times = np.array(self._times)
+        values, fresh = whole.at(times, self._half_s)
+        values = values[:, [self._signal.channels.index(n) for n in self._names]]
+        fresh &= np.isfinite(values).all(axis=1)
+        if self._controls.shift_s and len(times) > 1:
+            step_s = float(times[-1] - times[0]) / (len(times) - 1)
+            values = np.roll(values, round(self._controls.shift_s / step_s), axis=0)
+        self._truths.append(values[fresh])
+        self._decoded.append(np.array(self._values)[fresh])
+
+    def score(self) -> tuple[int, dict[str, Any]]:
+        """Return 0 trials, and the scores.
+
+        Raises
+        ------
+        Mismatch
+            Nothing was decoded while there was a truth.
+        """
+        if sum(map(len, self._truths)) < 2:
+            raise Mismatch("nothing was decoded while there was a truth; nothing to score")
+        truth, decoded = np.concatenate(self._truths), np.concatenate(self._decoded)
+        return 0, continuous_scores(truth, decoded, self._names)

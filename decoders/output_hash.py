@@ -1,0 +1,74 @@
+r"""One number for all that a run decoded, so that two runs can be compared to the bit.
+
+SHA-256 over the outputs in order. Each one is
+
+- ``P``, then the sample as int64, the number of probabilities as uint32, each probability as
+  float64, the decision as text (empty: none), the cue's sample as int64 (-1: none); or
+- ``C``, then the sample as int64, the number of values as uint32, each value as float64, as
+  decoded, before any gate; or
+- ``T``, then the sample and the item as int64, the text, and one byte: 1 for final, else 0.
+
+Numbers are little-endian; a text is the number of its bytes as uint32, then UTF-8. Whoever reads
+the messages of the WebSocket can compute the same: JSON and msgpack both keep every bit of a
+float64.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Sequence
+
+from decoders.output import Command, Output, Prediction
+
+__all__ = ["OutputHash"]
+
+
+class OutputHash:
+    """Takes outputs in, one after the other."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+
+    def add(self, sample: int, output: Output) -> None:
+        """Take in what a decoder said at `sample`."""
+        if isinstance(output, Prediction):
+            self.prediction(sample, output.probabilities, output.decision, output.cue_sample)
+        elif isinstance(output, Command):
+            self.command(sample, output.values)
+        else:
+            self.token(sample, output.item, output.text, is_final=output.is_final)
+
+    def prediction(
+        self,
+        sample: int,
+        probabilities: Sequence[float],
+        decision: str | None,
+        cue_sample: int | None,
+    ) -> None:
+        """Take in a prediction, or the fields of its message."""
+        self._sha256.update(_numbers(b"P", sample, probabilities))
+        self._sha256.update(_text(decision or ""))
+        self._sha256.update(struct.pack("<q", -1 if cue_sample is None else cue_sample))
+
+    def command(self, sample: int, values: Sequence[float]) -> None:
+        """Take in a command's values, or the field ``decoded`` of its message."""
+        self._sha256.update(_numbers(b"C", sample, values))
+
+    def token(self, sample: int, item: int, text: str, *, is_final: bool) -> None:
+        """Take in a token, or the fields of its message."""
+        self._sha256.update(b"T" + struct.pack("<qq", sample, item))
+        self._sha256.update(_text(text) + bytes([is_final]))
+
+    def hexdigest(self) -> str:
+        """Return the hash of all that was taken in so far."""
+        return self._sha256.hexdigest()
+
+
+def _numbers(kind: bytes, sample: int, values: Sequence[float]) -> bytes:
+    return kind + struct.pack(f"<qI{len(values)}d", sample, len(values), *values)
+
+
+def _text(text: str) -> bytes:
+    raw = text.encode()
+    return struct.pack("<I", len(raw)) + raw
