@@ -2,15 +2,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from scripted import (
-    SIGNAL,
-    MeanVelocity,
-    Recorder,
-    ScriptedControls,
-    ScriptedStream,
-    Sides,
-    samples,
-)
 
 from bci_server.control import (
     ArmLease,
@@ -32,6 +23,15 @@ from decoders.trials import Trials
 from devices.clock import ManualClock
 from devices.device import DeviceChanged, DeviceLost, DeviceRefused
 from devices.signal import Chunk, Marker
+from tests.bci_server.scripted import (
+    SIGNAL,
+    MeanVelocity,
+    Recorder,
+    ScriptedControls,
+    ScriptedStream,
+    Sides,
+    samples,
+)
 
 VELOCITY = Shape("velocity", ("vx",), "m/s")
 ARM = ArmLease(call=1, holder="anna", limits={"vx": 0.5})

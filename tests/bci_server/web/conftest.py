@@ -1,7 +1,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from web_place import Place, serving
+
+from tests.bci_server.web.web_place import Place, serving
 
 
 @pytest.fixture

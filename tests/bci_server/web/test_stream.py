@@ -5,7 +5,18 @@ import json
 
 import msgspec
 import pytest
-from web_place import TOKEN, VIEWER, command, marker, prediction, serving, status, token, until
+
+from tests.bci_server.web.web_place import (
+    TOKEN,
+    VIEWER,
+    command,
+    marker,
+    prediction,
+    serving,
+    status,
+    token,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 
