@@ -109,15 +109,18 @@ class Recording:
                 f"start_s = {self.start_s:g} lies behind the end of {file.path} ({duration_s:g} s)"
             )
         doubt = doubt_amplitude(track)
-        notes = file.notes + file.left_out(track, truth) + ((doubt,) if doubt else ())
-        for note in notes:
+        wrong = file.notes + ((doubt,) if doubt else ())
+        left_out = file.left_out(track, truth)
+        for note in wrong:
             _log.warning("%s: %s", file.path.name, note)
+        for note in left_out:
+            _log.info("%s: %s", file.path.name, note)
         return Playback(
             file,
             track,
             truth,
             self._find_markers(file, track),
-            notes=notes,
+            notes=wrong + left_out,
             clock=clock,
             speed=self.speed,
             loop=self.loop,

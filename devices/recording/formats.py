@@ -17,7 +17,6 @@ ENDINGS: dict[str, str] = dict.fromkeys(
     (
         *(".edf", ".bdf", ".gdf", ".vhdr", ".ahdr", ".fif", ".fif.gz", ".set", ".cnt", ".mff"),
         *(".cdt", ".con", ".sqd", ".ds", ".nxe", ".lay", ".eeg", ".data", ".mefd", ".nedf"),
-        *(".snirf", ".hdr"),
     ),
     _MNE,
 )
@@ -49,6 +48,10 @@ _REFUSED: dict[str, str] = {
     ".dat": "BCI2000, Curry and Open Ephys .dat files are not read; convert them to EDF or FIF",
     ".xdfz": "unpack it first (gunzip), so that it can be read piece by piece",
     ".xdf.gz": "unpack it first (gunzip), so that it can be read piece by piece",
+    ".snirf": "fNIRS is not read: its light intensities have to become haemoglobin first, "
+    "for instance with MNE, saved as FIF",
+    ".hdr": "fNIRS (NIRx) is not read: its light intensities have to become haemoglobin first, "
+    "for instance with MNE, saved as FIF",
     ".nwb": "NWB is not read; convert it to FIF or XDF",
     ".mat": "MATLAB files have no fixed layout; convert it to FIF, EDF or XDF",
     ".npz": "NumPy files have no fixed layout; convert it to FIF, EDF or XDF",

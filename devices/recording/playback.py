@@ -21,6 +21,9 @@ __all__ = ["Playback"]
 #: Values that are fetched from the file at a time, whatever the chunk: 2 MiB of float32.
 _PIECE_VALUES = 2**19
 
+#: Truth samples that are looked through before the file is searched.
+_TRUTH_AHEAD = 64
+
 #: Pause before a loop begins again, long enough that whoever sees only stamps sees a gap.
 _LOOP_PAUSE_S = 1.0
 
@@ -214,8 +217,8 @@ class Playback(Stream):
         """Make the truth up to `until_s` (file time) due."""
         if self._truth is None:
             return
-        stop = self._truth.index_at(math.nextafter(until_s, math.inf))
-        if stop <= self._next_truth:
+        stop = self._truth_until(self._truth, until_s)
+        if stop == self._next_truth:
             return
         newest = self._due_truth[-1] if self._due_truth else None
         if newest and newest.stop == self._next_truth and newest.shift_s == self._lap_shift_s:
@@ -223,6 +226,15 @@ class Playback(Stream):
         else:
             self._due_truth.append(_Stretch(self._next_truth, stop, self._lap_shift_s))
         self._next_truth = stop
+
+    def _truth_until(self, truth: Track, until_s: float) -> int:
+        """Return the first truth sample after `until_s`; it lies close ahead, but for long gaps."""
+        first = self._next_truth
+        ahead = truth.times(first, min(first + _TRUTH_AHEAD, truth.n_samples))
+        near = int(np.searchsorted(ahead, until_s, side="right"))
+        if near < len(ahead) or first + near == truth.n_samples:
+            return first + near
+        return truth.index_at(math.nextafter(until_s, math.inf))
 
     # --- time ---
 

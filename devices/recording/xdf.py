@@ -39,6 +39,7 @@ class _Timeline:
         self._clock = ClockCorrection(stream.clock_times, stream.clock_values)
         self._even = EvenedOut(header.rate_hz) if header.rate_hz else None
         self._straight = not header.can_drop_samples
+        self._decoded: tuple[int, NDArray[np.generic], NDArray[np.float64]] | None = None
         self.pieces: list[Piece] = []
         firsts = [0]
         for piece, stamps in iterate_pieces(path, fd, stream):
@@ -77,11 +78,18 @@ class _Timeline:
         while at < len(self.pieces) and self.firsts[at] < stop:
             start = int(self.firsts[at])
             cut = slice(max(first - start, 0), stop - start)
-            decoded = decode_values(self._path, self._fd, self.pieces[at], self._stream)
-            values.append(decoded[0][cut])
-            stamps.append(decoded[1][cut])
+            _, of_piece, stamps_of_piece = self._decode(at)
+            values.append(of_piece[cut])
+            stamps.append(stamps_of_piece[cut])
             at += 1
         return np.concatenate(values), np.concatenate(stamps)
+
+    def _decode(self, at: int) -> tuple[int, NDArray[np.generic], NDArray[np.float64]]:
+        """Decode a piece; the last one is kept, as reading goes on where it ended."""
+        if self._decoded is None or self._decoded[0] != at:
+            decoded = decode_values(self._path, self._fd, self.pieces[at], self._stream)
+            self._decoded = (at, *decoded)
+        return self._decoded
 
 
 class _XdfTrack(Track):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from pathlib import Path
 
 import mne
@@ -228,3 +229,39 @@ def test_channels_of_a_lower_rate_are_not_resampled(tmp_path: Path) -> None:
     assert math.isclose(file.default.signal.rate_hz, 8)
     assert "Temp" in file.notes[0]
     file.close()
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "long.edf"
+    n_channels, n_records = 64, 600
+    fields = [("0", 8), ("", 160), ("01.01.24", 8), ("00.00.00", 8)]
+    fields += [(str(256 * (n_channels + 1)), 8), ("", 44), (str(n_records), 8), ("1", 8)]
+    fields += [(str(n_channels), 4)]
+    labels = [f"E{i}" for i in range(n_channels)]
+    columns = [
+        (labels, 16), ([""] * 64, 80), (["uV"] * 64, 8), (["-100"] * 64, 8), (["100"] * 64, 8),
+        (["-32768"] * 64, 8), (["32767"] * 64, 8), ([""] * 64, 80), (["1000"] * 64, 8),
+        ([""] * 64, 32),
+    ]  # fmt: skip
+    text = "".join(value.ljust(width) for value, width in fields)
+    text += "".join(value.ljust(width) for values, width in columns for value in values)
+    record = np.zeros((n_channels, 1000), "<i2")
+    with path.open("wb") as out:
+        out.write(text.encode())
+        for second in range(n_records):
+            record[0] = second
+            out.write(record.tobytes())
+    size = path.stat().st_size
+    assert size > 75e6
+    tracemalloc.start()
+    file = open_recording(path)
+    track = file.default
+    assert track is not None
+    scale = 200 / 65535
+    for second in range(0, n_records, 7):
+        values = track.read(1000 * second, 1000 * second + 2000)
+        assert values[0, 0] == pytest.approx((second + 32768) * scale - 100, abs=1e-4)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    file.close()
+    assert peak < size / 4
