@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -131,6 +132,8 @@ class _LslStream(Stream):
         self._host = found.host
         clocks = {**self._side_clocks, found.host: self._inlet.lsl}
         self._watch = SourceWatch(description, clocks, offsets_s)
+        # A stream that is forgotten without being closed takes its thread with it.
+        weakref.finalize(self, self._watch.close).atexit = False
         self._is_open = True
         now_s = clock.now()
         self._rate = RateMeter(now_s)
