@@ -2,6 +2,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import numpy as np
 import pytest
@@ -145,17 +146,23 @@ def model(tmp_path_factory):
     return session.model
 
 
-@pytest.fixture
-def session_file(tmp_path, model):
+@pytest.fixture(scope="session")
+def write_session(model):
     """Writes a session file that uses the fitted model; returns its path."""
 
-    def write(name="imagery", duration_s=float("inf"), speed=1.0, lsl="false", device=""):
+    def write(folder, name="imagery", duration_s="inf", speed=1.0, lsl="false", device=""):
         text = SESSION.format(duration_s=duration_s, speed=speed, lsl=lsl)
         text = text.replace('"imagery"', f'"{name}"').replace('"model"', f'"{model}"')
         if device:
             text = re.sub(r"\[device\]\n([^\[].*\n)*", f"[device]\n{device}\n", text)
-        file = tmp_path / f"{name}.toml"
+        file = folder / f"{name}.toml"
         file.write_text(text)
         return file
 
     return write
+
+
+@pytest.fixture
+def session_file(tmp_path, write_session):
+    """Writes a session file into the test's own folder; returns its path."""
+    return partial(write_session, tmp_path)
