@@ -9,7 +9,8 @@ The rules, for each chunk:
    of an old recording): its newest sample is taken as new.
 4. The offset between the clocks stays as it is while its estimate moves less than its own noise,
    else it follows slowly, so that no step is seen in the times.
-5. Times do not decrease.
+5. Samples that were stamped when they were sent are brought onto a line (`devices.jitter`).
+6. Times do not decrease.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.gaps import Gap, GapDetector
+from devices.jitter import Dejitter
 
 __all__ = ["Timeline"]
 
@@ -57,6 +59,7 @@ class Timeline:
         self._rate_hz = rate_hz
         self._gap_s = max(gap_s, 1.0 / rate_hz)
         self._gaps = GapDetector(rate_hz, gap_s)
+        self._dejitter = Dejitter(rate_hz)
         self._offset_s = as_offset(offset_s)
         self._jump_s = 0.0
         self._is_new = True
@@ -96,6 +99,7 @@ class Timeline:
             self._anchor(raw, arrival_s)
         if gap is None:
             np.add(raw, self.offset_s, out=times)
+            self._dejitter.smooth(times)
         else:
             self._place_around(gap, raw, arrival_s, times)
         np.maximum.accumulate(times, out=times)
@@ -122,6 +126,7 @@ class Timeline:
     def restart(self, offset_s: float) -> None:
         """Take the sender's clock as a new one."""
         self._offset_s, self._jump_s, self._is_new = as_offset(offset_s), 0.0, True
+        self._dejitter.restart()
 
     def _anchor(self, raw: NDArray[np.float64], arrival_s: float) -> None:
         self._is_new = False
@@ -136,11 +141,14 @@ class Timeline:
         self.n_gaps += len(gap.indices)
         edges = (*gap.indices, len(raw))
         np.add(raw[: edges[0]], self.offset_s, out=times[: edges[0]])
+        self._dejitter.smooth(times[: edges[0]])
         for start, stop in pairwise(edges):
             before_raw_s = float(raw[start - 1]) if start else self._last_raw_s
             before_s = float(times[start - 1]) if start else self._last_s
             self._cross(float(raw[start]), before_raw_s, before_s, arrival_s)
             np.add(raw[start:stop], self.offset_s, out=times[start:stop])
+            self._dejitter.restart()
+            self._dejitter.smooth(times[start:stop])
 
     def _cross(self, raw_s: float, before_raw_s: float, before_s: float, arrival_s: float) -> None:
         """Judge one gap: samples lost, or a clock that jumped."""

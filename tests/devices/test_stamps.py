@@ -108,3 +108,13 @@ def test_an_estimate_that_steps_far_is_taken_at_once():
     timeline.steer(90.0, 1.0)
     times, _ = place(timeline, regular(20.1), 110.2)
     np.testing.assert_allclose(times, regular(110.1), atol=1e-9)
+
+
+def test_jitter_of_the_stamps_is_smoothed_anew_after_a_gap():
+    timeline = Timeline(RATE_HZ, 0.25, 0.0)
+    ideal = np.concatenate([regular(10.0, 2000), regular(60.0, 2000)])
+    raw = ideal + np.random.default_rng(0).normal(0, 3e-3, 4000)
+    times = np.concatenate([place(timeline, raw[i : i + 9], 90.0)[0] for i in range(0, 4000, 9)])
+    assert timeline.n_gaps == 1
+    for stretch in (slice(1000, 2000), slice(3000, 4000)):
+        assert np.std((times - ideal)[stretch]) < 1e-3
