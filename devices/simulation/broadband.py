@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from devices.signal import Signal
@@ -22,6 +23,9 @@ class BroadbandSource:
     at 10 Hz). Their negative peaks are log-normal over units with a median of 70 uV, on noise of
     7 uV; the field potential, 40 uV with power ~ 1 / f^1.5, has four independent sources, of which
     each electrode sees its own mixture.
+
+    The noise of every sample is a stretch, from a random place, of one table of normal values: at
+    3,072 electrodes drawing each value anew would take the whole time that there is.
 
     Parameters
     ----------
@@ -44,6 +48,7 @@ class BroadbandSource:
     NOISE_UV = 7.0
     FIELD_UV = 40.0
     N_FIELDS = 4
+    N_NOISE = 1 << 21
     REFRACTORY_S = 0.002
     SPIKE_S = 0.0016
 
@@ -67,6 +72,9 @@ class BroadbandSource:
         self._tuning = tuning
         self._movement = movement
         self._noise_rng = noise_rng
+        noise_uv = noise_rng.standard_normal(self.N_NOISE, np.float32)
+        noise_uv *= np.float32(self.NOISE_UV)
+        self._noise_uv = sliding_window_view(noise_uv, signal.n_channels)
         self._waveforms = _waveforms(signal, self.SPIKE_S, unit_rng)
         n_spike = self._waveforms.shape[1]
         self._field = Coloured(power_law(1.5, signal.rate_hz, 1.0), self.N_FIELDS, field_rng)
@@ -82,9 +90,8 @@ class BroadbandSource:
         moved = self._movement.next(self._bins, start_s)
         n, n_spike = self.block, self._waveforms.shape[1]
         voltages = np.empty((n + n_spike, self.signal.n_channels), np.float32)
-        self._noise_rng.standard_normal(dtype=np.float32, out=voltages[:n])
-        voltages[:n] *= np.float32(self.NOISE_UV)
-        voltages[:n] += self._field.next(n).astype(np.float32) @ self._mixing
+        voltages[:n] = self._field.next(n).astype(np.float32) @ self._mixing
+        voltages[:n] += self._noise_uv[self._noise_rng.integers(0, len(self._noise_uv), n)]
         voltages[n:] = 0.0
         voltages[:n_spike] += self._spikes
         at, unit = self._fire(moved.velocity)
