@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -81,6 +82,21 @@ class CheckedFile:
         self._needs_header = False
         self.size += len(piece)
         self._sidecar_size += len(addition)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Write all pieces of a ``with`` block or, if one fails with an `OSError`, none of them."""
+        size, sidecar_size = self.size, self._sidecar_size
+        state, needs_header = self._chain.state, self._needs_header
+        try:
+            yield
+        except OSError:
+            self.size, self._sidecar_size = size, sidecar_size
+            self._chain.state, self._needs_header = state, needs_header
+            self._is_torn = True
+            with contextlib.suppress(OSError):
+                self._take_back()
+            raise
 
     def sync(self) -> None:
         """Wait until all that was written before is durable. May be called from another thread.

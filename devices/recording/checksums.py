@@ -23,7 +23,7 @@ from crc32c import crc32c
 from numpy.typing import NDArray
 
 from devices.recording.xdf_chunks import chunk_at, read_count
-from devices.recording.xdf_writer import MAGIC, Tag
+from devices.recording.xdf_format import MAGIC, Tag
 
 __all__ = ["RECORD", "Chain", "Checksums", "read_checksums", "sidecar_of"]
 
@@ -62,20 +62,21 @@ class Chain:
     ----------
     header
         What the sidecar begins with.
+    state
+        Where the chain stands: the next record's number, and the check of the one before.
     """
 
     def __init__(self) -> None:
         head = _HEADER.pack(_MAGIC, secrets.token_bytes(16), 0)[: -_CHECK.size]
-        self._previous = crc32c(head)
-        self._sequence = 0
-        self.header = head + _CHECK.pack(self._previous)
+        check = crc32c(head)
+        self.state = (0, check)
+        self.header = head + _CHECK.pack(check)
 
     def record(self, piece: memoryview, offset: int) -> bytes:
         """Return the record of a piece that goes to `offset`: the magic, or a whole chunk."""
         tag, stream, n, first_s = _describe(piece)
         body = _RECORD.pack(
-            self._sequence,
-            self._previous,
+            *self.state,
             offset,
             len(piece),
             crc32c(piece),
@@ -90,8 +91,7 @@ class Chain:
 
     def accept(self, record: bytes) -> None:
         """Take in that `record` has been written; the next one follows it."""
-        self._sequence += 1
-        (self._previous,) = _CHECK.unpack(record[-_CHECK.size :])
+        self.state = (self.state[0] + 1, *_CHECK.unpack(record[-_CHECK.size :]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from devices.recording.xdf_chunks import (
     next_boundary,
     read_count,
 )
-from devices.recording.xdf_writer import MAGIC, Tag
+from devices.recording.xdf_format import MAGIC, Tag
 
 __all__ = ["Piece", "State", "map_file", "pieces_of"]
 

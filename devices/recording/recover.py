@@ -11,7 +11,7 @@ from devices.recording.checksums import read_checksums
 from devices.recording.pieces import map_file, pieces_of
 from devices.recording.verify import Decoded, decoded
 from devices.recording.xdf_chunks import Layout
-from devices.recording.xdf_writer import MAGIC, Tag, small_chunk
+from devices.recording.xdf_format import MAGIC, Tag, small_chunk
 from devices.recording.xdf_xml import file_header, stream_footer
 
 __all__ = ["Recovery", "StreamRecovery", "recover", "recovered_name"]

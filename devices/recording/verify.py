@@ -20,7 +20,7 @@ from devices.recording.xdf_chunks import (
     parse_header,
     parse_xml,
 )
-from devices.recording.xdf_writer import Tag
+from devices.recording.xdf_format import Tag
 
 __all__ = ["Damage", "Report", "Verdict", "decoded", "verify"]
 

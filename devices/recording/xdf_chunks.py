@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.recording.xdf_writer import BOUNDARY, DTYPES, MAGIC, Tag
+from devices.recording.xdf_format import BOUNDARY, DTYPES, MAGIC, Tag
 
 __all__ = [
     "ChunkAt",
@@ -65,7 +65,7 @@ class ChunkAt:
     offset, end
         First byte of it, and first byte after it.
     tag
-        What it holds, see `devices.recording.xdf_writer.Tag`.
+        What it holds, see `devices.recording.xdf_format.Tag`.
     stream
         The stream that it belongs to; 0 for none.
     content
@@ -88,7 +88,7 @@ class Layout:
     name, kind, source_id
         Texts; empty where the header has none.
     format
-        ``"string"`` or a key of `devices.recording.xdf_writer.DTYPES`.
+        ``"string"`` or a key of `devices.recording.xdf_format.DTYPES`.
     n_channels
         Number of channels, > 0.
     rate_hz

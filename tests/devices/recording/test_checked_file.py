@@ -2,6 +2,7 @@ import errno
 import os
 import resource
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,3 +92,30 @@ def test_closing_twice_is_harmless(tmp_path):
     file.close()
     file.close()
     assert sidecar_of(tmp_path / "a.xdf").exists()
+
+
+def test_pieces_that_belong_together_are_written_all_or_none(tmp_path, limit_file_size):
+    def write(value):
+        counts = xdf.counts()
+        try:
+            with file.together():
+                xdf.write(first, np.full((10, 2), value, np.float32), np.arange(10.0))
+                xdf.write(second, np.full((10, 2), value, np.float32), np.arange(10.0))
+        except OSError:
+            xdf.recall(counts)
+            raise
+
+    with CheckedFile(tmp_path / "a.xdf") as file:
+        xdf = XdfWriter(file.put)
+        first, second = xdf.add_stream(EEG), xdf.add_stream(replace(EEG, name="other"))
+        write(1)
+        limit_file_size(file.size + 200)  # room for one of two
+        with pytest.raises(OSError, match="too large"):
+            write(2)
+        limit_file_size(None)
+        write(3)
+        xdf.close()
+    assert verify(tmp_path / "a.xdf").verdict == "clean"
+    streams = load(tmp_path / "a.xdf")
+    for name in ("eeg", "other"):
+        assert streams[name]["time_series"][:, 0].tolist() == [1] * 10 + [3] * 10
