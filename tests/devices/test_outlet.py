@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from devices.adapters.lsl import Lsl
+from devices.adapters.recording import Recording
 from devices.clock import MONOTONIC, ManualClock
 from devices.device import DeviceRefused, EndOfStream, Stream
 from devices.discovery import StreamMatch
@@ -74,7 +75,7 @@ class RampStream(Stream):
         return self._pacer.due(0) + k / self._ramp.rate_hz / pace
 
 
-def receive(name, device, n):
+def receive(name, device, n, truth=True):
     """Publish `device` in a thread; return times, values, gaps, markers and truth received."""
     stop = threading.Event()
     published = []
@@ -88,13 +89,13 @@ def receive(name, device, n):
         recipe = Lsl(
             name=name,
             markers=StreamMatch(name=f"{name}-markers"),
-            truth=StreamMatch(name=f"{name}-truth"),
+            truth=StreamMatch(name=f"{name}-truth" if truth else ""),
         )
         with recipe.open() as stream:
             times, values, gaps = read_samples(stream, n)
             markers = list(stream.take_markers())
-            truth = stream.take_truth()
-            truth = None if truth is None else (truth.times.copy(), truth.values.copy())
+            told = stream.take_truth()
+            told = None if told is None else (told.times.copy(), told.values.copy())
             thread.join(20.0)
             markers += stream.take_markers()
             signals = (stream.signal, stream.truth_signal)
@@ -102,12 +103,13 @@ def receive(name, device, n):
         stop.set()
         thread.join(20.0)
     assert published == [n]
-    return times, values, gaps, markers, truth, signals
+    return times, values, gaps, markers, told, signals
 
 
-@pytest.mark.parametrize("speed", [1.0, 20.0])
-@pytest.mark.parametrize("stamps_as_played", [True, False])
-@pytest.mark.parametrize("n_chunk", [1, 20])
+@pytest.mark.parametrize(
+    ("speed", "stamps_as_played", "n_chunk"),
+    [(1.0, True, 20), (20.0, True, 1), (20.0, False, 1), (20.0, False, 20)],
+)
 def test_what_is_published_is_received_whole_with_its_markers_and_truth(
     lsl, speed, stamps_as_played, n_chunk
 ):
@@ -200,14 +202,39 @@ def test_an_hour_of_pushes_stays_within_a_millisecond_and_does_not_drift():
     assert abs(np.median(late_s[-1000:])) < 1e-6
 
 
-def test_signals_stop_instead_of_killing():
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
+def test_signals_stop_instead_of_killing(kind):
     with stop_on_signals() as stop:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), kind)
         assert stop.wait(5.0)
 
 
-@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
-def test_a_streaming_process_ends_cleanly_on_a_signal(lsl, kind):
+def test_a_recording_at_fifty_times_the_speed_is_the_recording(lsl, shared_data):
+    path = str(shared_data / "eegmmi_s001" / "S001R10.edf")
+    values, times, labels = [], [], []
+    with Recording(path=path, speed=math.inf).open() as offline:
+        while True:
+            try:
+                chunk = offline.read(0.0)
+            except EndOfStream:
+                break
+            times.append(chunk.times.copy())
+            values.append(chunk.values.copy())
+            labels += offline.take_markers()
+    times, values = np.concatenate(times), np.concatenate(values)
+    device = Recording(path=path, speed=50.0)
+    live_times, live_values, gaps, live_labels, _, signals = receive(
+        unique("recording"), device, len(values), truth=False
+    )
+    assert gaps == []
+    assert signals[0] == offline.signal
+    np.testing.assert_array_equal(live_values, values)
+    assert [m.label for m in live_labels] == [m.label for m in labels]
+    bound = [np.abs(times - m.time_s).argmin() for m in labels]
+    assert [m.time_s for m in live_labels] == live_times[bound].tolist()
+
+
+def test_a_streaming_process_ends_cleanly_on_a_signal(lsl):
     name = unique(f"process-{os.getpid()}")
     code = (
         "from devices.outlet import run, stop_on_signals\n"
@@ -225,7 +252,7 @@ def test_a_streaming_process_ends_cleanly_on_a_signal(lsl, kind):
     try:
         with Lsl(name=name, timeout_s=30.0).open() as stream:
             read_samples(stream, 100)
-            process.send_signal(kind)
+            process.send_signal(signal.SIGTERM)
             out, err = process.communicate(timeout=30)
     finally:
         process.kill()
