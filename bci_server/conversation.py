@@ -189,8 +189,7 @@ class Conversation:
                 id=message.id, ok=True, recovered=recovered, epoch=hub.epoch, seqs=hub.seqs(topics)
             )
         )
-        for encoded in missed:
-            self._listener.push(encoded)
+        self._listener.push_missed(missed)
         hub.subscribe(self._listener, topics, message.rate_hz)
         self._live.watch()
 

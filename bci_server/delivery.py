@@ -127,10 +127,16 @@ class Pending:
         else:
             self._put_ordered(encoded)
 
+    def put_missed(self, encoded: Encoded) -> None:
+        """Take in a message of the history: it is held there anyway, so it counts for nothing."""
+        self._waiting["missed", self._next_number()] = encoded
+
     def pop(self) -> Encoded:
         """Return the oldest message that waits and forget it."""
         key, encoded = next(iter(self._waiting.items()))
         del self._waiting[key]
+        if key[0] == "missed":
+            return encoded
         message = encoded.message
         if isinstance(message, SignalMessage | FeaturesMessage):
             self._display[message.topic].remove(key)
@@ -174,8 +180,11 @@ class Pending:
         self._waiting[key] = encoded
 
     def _next_key(self) -> Key:
+        return "", self._next_number()
+
+    def _next_number(self) -> int:
         self._n += 1
-        return "", self._n
+        return self._n
 
 
 def _newest_key(message: ServerMessage) -> Key | None:

@@ -47,6 +47,7 @@ class Directory:
         self._lines: dict[str, asyncio.Task[None]] = {}
         self.broken: BaseException | None = None
         self.broke = asyncio.Event()
+        self.told = asyncio.Event()
 
     def __iter__(self) -> Iterator[Live]:
         return iter(self._lives.values())
@@ -73,6 +74,7 @@ class Directory:
         for name in self._lives.keys() - {record.name for record in sessions.sessions}:
             del self._lives[name]
             self._lines.pop(name).cancel()
+        self.told.set()
 
     def add(self, live: Live) -> None:
         """Take in a session, and keep up the line to its engine."""

@@ -47,6 +47,9 @@ HISTORY: dict[Topic, int] = {
 
 _NEUTRAL_TTL_MS = 100.0
 
+_NEVER_THINNED: frozenset[Topic] = frozenset({"status", "markers", "signal"})
+"""In order; and of the signal, `rate_hz` is how many samples a second the engine is asked for."""
+
 
 class Spans:
     """The newest durations of one kind, for percentiles.
@@ -80,17 +83,18 @@ class Spans:
 class _Subscription:
     """One client on one topic."""
 
-    __slots__ = ("_due_s", "_neutral", "_period_s", "listener", "rate_hz")
+    __slots__ = ("_due_s", "_is_whole", "_neutral", "_period_s", "listener", "rate_hz")
 
-    def __init__(self, listener: Listener, rate_hz: float | None) -> None:
+    def __init__(self, topic: Topic, listener: Listener, rate_hz: float | None) -> None:
         self.listener = listener
         self.rate_hz = rate_hz
         self._period_s = 0.0 if rate_hz is None else 1.0 / rate_hz
+        self._is_whole = rate_hz is None or topic in _NEVER_THINNED
         self._due_s = 0.0
         self._neutral = False
 
     def offer(self, encoded: Encoded, now_s: float) -> None:
-        if self.rate_hz is None or self._wants(encoded.message, now_s):
+        if self._is_whole or self._wants(encoded.message, now_s):
             self.listener.push(encoded)
 
     def _wants(self, message: object, now_s: float) -> bool:
@@ -118,16 +122,17 @@ class _Subscription:
 class _Topic:
     """Numbers, history and subscribers of one topic."""
 
-    __slots__ = ("_subscriptions", "audience", "history", "seq")
+    __slots__ = ("_name", "_subscriptions", "audience", "history", "seq")
 
-    def __init__(self, n_history: int) -> None:
+    def __init__(self, name: Topic, n_history: int) -> None:
+        self._name = name
         self.history: deque[Encoded] = deque(maxlen=n_history)
         self.seq = 0
         self._subscriptions: dict[Listener, _Subscription] = {}
         self.audience: tuple[_Subscription, ...] = ()
 
     def add(self, listener: Listener, rate_hz: float | None) -> None:
-        self._subscriptions[listener] = _Subscription(listener, rate_hz)
+        self._subscriptions[listener] = _Subscription(self._name, listener, rate_hz)
         self.audience = tuple(self._subscriptions.values())
 
     def remove(self, listener: Listener) -> None:
@@ -230,8 +235,7 @@ class Hub:
     ) -> None:
         """Send what is published on `topics` from now on, thinned to `rate_hz` where it may be."""
         for topic in topics:
-            thinned = rate_hz if topic not in ("status", "markers") else None
-            self._topics[topic].add(listener, thinned)
+            self._topics[topic].add(listener, rate_hz)
 
     def unsubscribe(self, listener: Listener, topics: tuple[Topic, ...] = TOPICS) -> None:
         """Send nothing of `topics` any more."""
@@ -267,7 +271,7 @@ class Hub:
         self.epoch = secrets.token_hex(6)
 
     def _fresh(self) -> dict[Topic, _Topic]:
-        return {topic: _Topic(self._history[topic]) for topic in TOPICS}
+        return {topic: _Topic(topic, self._history[topic]) for topic in TOPICS}
 
     def _note(self, message: DataMessage, now_s: float) -> None:
         self.n_published[message.topic] += 1

@@ -8,7 +8,7 @@ one task empties it when there is room again. So a slow client costs itself, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -36,6 +36,9 @@ class Listener(Protocol):
 
     def push(self, encoded: Encoded) -> None:
         """Send a message now, or as soon as there is room. Never waits, never raises."""
+
+    def push_missed(self, messages: Iterable[Encoded]) -> None:
+        """Send messages of the history, however many; what is pushed after them comes after."""
 
 
 class Sink(Protocol):
@@ -148,8 +151,18 @@ class Outbox:
         except Overflow as overflow:
             self.close(TOO_SLOW, too_slow(overflow))
             return
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush())
+        self._flush_later()
+
+    def push_missed(self, messages: Iterable[Encoded]) -> None:
+        """Send messages of the history: as many now as the socket takes, the rest after that."""
+        for encoded in messages:
+            if self.is_closed:
+                return
+            if self._flushing is None and self._sink.write_now(encoded.written(self.encoding)):
+                self.n_sent += 1
+            else:
+                self.pending.put_missed(encoded)
+                self._flush_later()
 
     def close(self, code: int, error: ErrorMessage | None = None) -> None:
         """Say why, and close. What waits is not sent any more."""
@@ -167,6 +180,10 @@ class Outbox:
         self.pending.clear()
         if self._flushing is not None:
             self._flushing.cancel()
+
+    def _flush_later(self) -> None:
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
 
     async def _flush(self) -> None:
         try:

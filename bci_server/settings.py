@@ -48,6 +48,8 @@ class Settings(BaseSettings):
         Further names this server goes by; addresses and ``localhost`` always do.
     allowed_origins
         Origins of pages that may connect from a browser.
+    models
+        Folders in which models are kept; what GET /v1/models lists.
     max_clients
         WebSocket and SSE connections at a time.
     """
@@ -62,6 +64,7 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     allowed_hosts: frozenset[str] = frozenset()
     allowed_origins: frozenset[str] = frozenset()
+    models: tuple[Path, ...] = (Path("models"),)
     max_clients: Annotated[int, Field(ge=1)] = 2000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -29,12 +29,18 @@ EXTENSION = "bci.direct"
 
 _SEND_BUFFER_BYTES = 64 * 1024
 _HIGH_WATER_BYTES = 16 * 1024
-_GRACE_S = 5.0
-_HEADERS_S = 10.0
 
 
 class PromptHttp(H11Protocol):
-    """A connection whose requests must come whole within ten seconds of their first byte."""
+    """A connection whose requests must not take long to come.
+
+    Attributes
+    ----------
+    headers_s
+        How long a request may take from its first byte to its last header.
+    """
+
+    headers_s = 10.0
 
     _deadline: asyncio.TimerHandle | None = None
 
@@ -57,7 +63,7 @@ class PromptHttp(H11Protocol):
         super().connection_lost(exc)
 
     def _expect_request(self) -> None:
-        self._deadline = self.loop.call_later(_HEADERS_S, self.transport.abort)
+        self._deadline = self.loop.call_later(self.headers_s, self.transport.abort)
 
     def _stop(self) -> None:
         if self._deadline is not None:
@@ -66,7 +72,15 @@ class PromptHttp(H11Protocol):
 
 
 class PromptProtocol(WebSocketsSansIOProtocol):
-    """A connection that holds little, and that ends when it is ended."""
+    """A connection that holds little, and that ends when it is ended.
+
+    Attributes
+    ----------
+    grace_s
+        How long a client may take to read what was sent last.
+    """
+
+    grace_s = 5.0
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Shorten the buffers."""
@@ -91,7 +105,7 @@ class PromptProtocol(WebSocketsSansIOProtocol):
     def abort_later(self) -> None:
         """Give the client a while to take what was sent, then cut it off."""
         if not self.disconnected:
-            self.loop.call_later(_GRACE_S, self.transport.abort)
+            self.loop.call_later(self.grace_s, self.transport.abort)
 
 
 class DirectSink(Sink):
@@ -141,7 +155,7 @@ class DirectSink(Sink):
             protocol.read_paused = False
             protocol.transport.resume_reading()
         protocol.close_timer = asyncio.get_running_loop().call_later(
-            _GRACE_S, protocol.transport.abort
+            protocol.grace_s, protocol.transport.abort
         )
 
     @property

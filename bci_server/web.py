@@ -12,7 +12,7 @@ import gc
 import logging
 import socket
 import sys
-from pathlib import Path
+from typing import Any
 
 import structlog
 import uvicorn
@@ -40,16 +40,14 @@ def main() -> None:
     log_to_stderr(settings.log_level)
     try:
         settings.check_bind()
-        asyncio.run(run(settings, arguments.listen_fd, arguments.supervisor_fd, arguments.models))
+        asyncio.run(run(settings, arguments.listen_fd, arguments.supervisor_fd))
     except (UnsafeBind, BadTokenFile) as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-async def run(
-    settings: Settings, listen_fd: int, supervisor_fd: int, models: tuple[Path, ...] = ()
-) -> None:
+async def run(settings: Settings, listen_fd: int, supervisor_fd: int) -> None:
     """Serve until the supervisor's line closes.
 
     Parameters
@@ -60,8 +58,6 @@ async def run(
         A listening socket.
     supervisor_fd
         The line to the supervisor.
-    models
-        Folders in which models are kept.
     """
     directory = Directory()
     supervisor = SupervisorLink(supervisor_fd, directory.apply)
@@ -70,28 +66,36 @@ async def run(
         tokens=settings.load_tokens()[0],
         supervisor=supervisor,
         discover=Discovery(),
-        models=models,
+        models=settings.models,
         doors=settings.doors(),
         tickets=Tickets(),
         crowd=Crowd(settings.max_clients),
     )
     server = uvicorn.Server(server_config(services, settings))
+    watching = asyncio.create_task(supervisor.run(), name="supervisor")
+    breaking = asyncio.create_task(directory.broke.wait(), name="broken lines")
     gc.freeze()
-    with socket.socket(fileno=listen_fd) as listening:
-        serving = asyncio.create_task(server.serve([listening]))
-        watching = asyncio.create_task(supervisor.run())
-        breaking = asyncio.create_task(directory.broke.wait())
-        await asyncio.wait((serving, watching, breaking), return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
+    try:
+        with socket.socket(fileno=listen_fd) as listening:
+            # Whoever connects before the sessions are known waits in the backlog.
+            await _first(asyncio.create_task(directory.told.wait()), watching)
+            serving = asyncio.create_task(server.serve([listening]), name="serving")
+            await _first(serving, watching, breaking)
+            server.should_exit = True
+            await serving
+    finally:
         await directory.aclose()
-        await serving
-    for task in (watching, breaking):
-        task.cancel()
-    await asyncio.gather(watching, breaking, return_exceptions=True)
+        watching.cancel()
+        breaking.cancel()
+        await asyncio.gather(watching, breaking, return_exceptions=True)
     if directory.broken is not None:
         raise directory.broken
-    if watching.done() and not watching.cancelled():
+    if not watching.cancelled():
         watching.result()
+
+
+async def _first(*tasks: asyncio.Task[Any]) -> None:
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
 
 
 def server_config(services: Services, settings: Settings) -> uvicorn.Config:
@@ -150,10 +154,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bci_server.web", description=__doc__)
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--supervisor-fd", type=int, required=True)
-    parser.add_argument("--models", type=Path, action="append", default=[])
-    arguments = parser.parse_args()
-    arguments.models = tuple(arguments.models)
-    return arguments
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

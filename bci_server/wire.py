@@ -258,7 +258,11 @@ class ResumeFrom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Subscribe(_Call, frozen=True, kw_only=True, tag="subscribe", rename={"from_": "from"}):
-    """Ask for topics. `rate_hz` thins newest-wins and drop-oldest topics."""
+    """Ask for topics.
+
+    `rate_hz` thins what may be skipped to so many messages a second; of the topic ``signal`` it is
+    how many samples a second are wanted, and at least so many come.
+    """
 
     topics: tuple[Topic, ...]
     from_: ResumeFrom | None = None

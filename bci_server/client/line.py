@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ssl import SSLContext
 from typing import Any, Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
@@ -144,7 +144,7 @@ def stream_address(url: str, session: str | None) -> str:
     if not path.endswith("/stream"):
         if session is None:
             raise ValueError(f"{url!r} names no session; give session=…")
-        path = f"{path}/v1/sessions/{session}/stream"
+        path = f"{path}/v1/sessions/{quote(session, safe='')}/stream"
     return urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path, parts.query, ""))
 
 

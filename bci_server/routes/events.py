@@ -3,7 +3,7 @@
 # No postponed annotations: FastAPI must see dependencies that are made in `router`.
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -38,6 +38,12 @@ class Mailbox:
                 self.pending.put(encoded)
             except Overflow as overflow:
                 self.overflow = overflow
+        self._filled.set()
+
+    def push_missed(self, messages: Iterable[Encoded]) -> None:
+        """Take in messages of the history."""
+        for encoded in messages:
+            self.pending.put_missed(encoded)
         self._filled.set()
 
     async def wait(self, timeout_s: float) -> None:
@@ -106,8 +112,7 @@ async def _stream(
     live.clients.add(mailbox)
     try:
         mailbox.push(Encoded(live.hello()))
-        for encoded in [] if since is None else live.hub.missed(topics, since)[1]:
-            mailbox.push(encoded)
+        mailbox.push_missed([] if since is None else live.hub.missed(topics, since)[1])
         position = _Position(live)
         live.hub.subscribe(mailbox, topics, rate_hz)
         live.watch()

@@ -6,7 +6,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,7 @@ import msgspec
 import uvicorn
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
+from websockets.frames import Frame, Opcode
 
 from bci_server.auth import ALL_SCOPES, Doors, Grant, Tickets, Tokens
 from bci_server.control import (
@@ -206,7 +207,7 @@ class Place:
     services: Services
     engine: FakeEngine
     supervisor: FakeSupervisor
-    _validators: dict[str, jsonschema.protocols.Validator] = field(default_factory=dict)
+    server: uvicorn.Server
 
     @property
     def live(self) -> Live:
@@ -243,6 +244,27 @@ class Place:
             assert (await ws.receive())["type"] == "hello"
             await ws.ask("subscribe", topics=topics, **fields)
             yield ws
+
+    @asynccontextmanager
+    async def frozen(self, *topics) -> AsyncIterator[socket.socket]:
+        """Subscribe a client that reads nothing at all, through as small a window as there is."""
+        loop = asyncio.get_running_loop()
+        with socket.socket() as peer:
+            peer.setblocking(False)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            await loop.sock_connect(peer, ("127.0.0.1", self.port))
+            subscribe = json.dumps({"type": "subscribe", "id": 1, "topics": topics}).encode()
+            upgrade = (
+                "GET /v1/sessions/demo/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                f"Authorization: Bearer {TOKEN}\r\n\r\n"
+            )
+            await loop.sock_sendall(peer, upgrade.encode())
+            # Its frames wait until the server has switched protocols.
+            await loop.sock_recv(peer, 1)
+            await loop.sock_sendall(peer, Frame(Opcode.TEXT, subscribe).serialize(mask=True))
+            yield peer
 
     def publish(self, *messages: DataMessage) -> None:
         """Publish without an engine: for what is the hub's alone."""
@@ -372,7 +394,7 @@ async def serving(**changes) -> AsyncIterator[Place]:
             task = asyncio.create_task(server._serve([listening]))
             try:
                 await until(lambda: server.started or task.done())
-                yield Place(port, services, engine, supervisor)
+                yield Place(port, services, engine, supervisor, server)
             finally:
                 server.should_exit = True
                 await engine.aclose()
