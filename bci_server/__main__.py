@@ -10,6 +10,7 @@ import typer
 from bci_server.cli.calibrate import calibrate
 from bci_server.cli.devices import devices
 from bci_server.cli.doctor import doctor
+from bci_server.cli.evaluate import evaluate
 from bci_server.cli.health import health
 from bci_server.cli.info import info
 from bci_server.cli.listen import listen
@@ -61,6 +62,7 @@ app.command()(devices)
 app.add_typer(stream, name="stream")
 app.command()(listen)
 app.command()(calibrate)
+app.command()(evaluate)
 app.command()(doctor)
 app.command()(health)
 app.command()(verify)

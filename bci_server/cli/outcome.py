@@ -32,9 +32,11 @@ class CommandError(Exception):
 
 def exit_of(error: BaseException) -> Exit | None:
     """Return the exit code of an error that is for the user; None for a defect."""
+    from bci_server.auth import BadTokenFile
     from bci_server.catalog import BrokenPlugin, UnknownKind
     from bci_server.client import ClientError, UnknownSession, Unreachable
     from bci_server.config import BadSession
+    from bci_server.settings import UnsafeBind
     from decoders.artifact import ArtifactError
     from decoders.stage import Mismatch
     from devices.device import DeviceError, DeviceNotFound, DeviceRefused
@@ -44,7 +46,7 @@ def exit_of(error: BaseException) -> Exit | None:
             return error.code
         case DeviceNotFound() | Unreachable() | UnknownSession():
             return Exit.NOT_FOUND
-        case BadSession() | UnknownKind() | BrokenPlugin():
+        case BadSession() | UnknownKind() | BrokenPlugin() | BadTokenFile() | UnsafeBind():
             return Exit.BAD_INPUT
         case ArtifactError() | DeviceRefused() | Mismatch():
             return Exit.BAD_INPUT
