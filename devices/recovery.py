@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from devices.device import DeviceChanged
+from devices.device import DeviceChanged, DeviceRefused
 from devices.discovery import StreamMatch, resolve
 from devices.liblsl import load_pylsl
 from devices.lsl_description import Description, differences
@@ -132,19 +132,25 @@ class SourceWatch:
 
     def _judge(self, info: Any) -> bool:
         """Compare one stream with the one that was; False if it cannot be told yet."""
-        description = self._describe(info)
+        try:
+            description = self._describe(info)
+        except DeviceRefused as error:
+            return self._refuse(str(error))
         if description is None:
             return False
         if changed := differences(self._description, description):
-            self._change = DeviceChanged(
-                f"LSL stream {self._description.found.name!r} came back as something else: "
-                f"{changed}. Start the session anew if that is meant."
-            )
-            self._verified.set()
-            self._must_verify = False
-            return False
+            return self._refuse(changed)
         self._description = description
         return True
+
+    def _refuse(self, changed: str) -> bool:
+        self._change = DeviceChanged(
+            f"LSL stream {self._description.found.name!r} came back as something else: {changed}. "
+            "Start the session anew if that is meant."
+        )
+        self._must_verify = False
+        self._verified.set()
+        return False
 
     def _describe(self, info: Any) -> Description | None:
         pylsl = load_pylsl()

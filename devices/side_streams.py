@@ -44,8 +44,8 @@ class MarkerStream:
         """Return the stamps and labels that have arrived; several channels join with spaces."""
         if not self.lsl.samples_available():
             return []
-        samples, stamps = self.lsl.pull_chunk(timeout=0.0, max_samples=_MAX_MARKERS)
-        labelled = zip(stamps, (_label(sample) for sample in samples), strict=True)
+        samples, stamps = self.lsl.pull_chunk(timeout=0.0, max_samples=_MAX_MARKERS, as_numpy=True)
+        labelled = zip(stamps.tolist(), map(_label, samples.tolist()), strict=True)
         return [(stamp, label) for stamp, label in labelled if label]
 
 
@@ -113,5 +113,18 @@ def _move_to_front(held: NDArray[Any], start: int, n: int) -> None:
 
 
 def _label(sample: list[Any]) -> str:
-    words = (str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in sample)
-    return " ".join(word for word in words if word)
+    return " ".join(word for word in map(_word, sample) if word)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bytes):
+        return _decoded(value).strip()
+    return str(int(value)) if float(value).is_integer() else str(value)
+
+
+def _decoded(word: bytes) -> str:
+    """Decode a word; senders on Windows write Latin-1, which cannot fail."""
+    try:
+        return word.decode("utf-8")
+    except UnicodeDecodeError:
+        return word.decode("latin-1")

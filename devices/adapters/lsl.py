@@ -191,7 +191,9 @@ class _LslStream(Stream):
         if self._is_open:
             self._is_open = False
             self._watch.close()
-            self._inlet.lsl.close_stream()
+            for stream in (self._inlet, self._markers, self._truth):
+                if stream is not None:
+                    stream.lsl.close_stream()
 
     def _read_held(self, timeout_s: float) -> Chunk | None:
         if not self._watch.is_verified(timeout_s):

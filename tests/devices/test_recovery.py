@@ -52,6 +52,7 @@ def test_a_sender_that_starts_again_goes_on_after_a_gap(lsl):
         ({"labels": ["C3", "Cz"]}, "channel 2 was 'C4', now is 'Cz'"),
         ({"units": "V"}, "unit 1 was 'uV', now is 'V'"),
         ({"n_channels": 3, "labels": ["C3", "C4", "Cz"]}, "channels was 2, now is 3"),
+        ({"speed": "fast"}, "speed is 'fast', not a number"),
         ({"format": "int16"}, "format was 'float32', now is 'int16'"),
     ],
 )

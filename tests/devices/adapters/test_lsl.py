@@ -166,6 +166,21 @@ def test_numbers_may_be_markers(lsl):
     assert [m.label for m in found] == ["7"]
 
 
+def test_words_in_another_alphabet_are_markers_too(lsl):
+    sender = Sender(lsl, unique("worded"))
+    name = unique("latin")
+    words = lsl.StreamOutlet(lsl.StreamInfo(name, "Markers", 2, 0, "string", f"m-{name}"))
+    with Lsl(source_id=sender.source_id, markers=StreamMatch(name=name)).open() as stream:
+        assert words.wait_for_consumers(10.0)
+        words.push_sample(["f\u00fc\u00dfe".encode("latin-1"), b"x"], 1.0)
+        words.push_sample(["füße", " "], 2.0)
+        found, end_s = [], time.monotonic() + 10
+        while len(found) < 2:
+            assert time.monotonic() < end_s
+            found += stream.take_markers()
+    assert [m.label for m in found] == ["füße x", "füße"]
+
+
 def test_the_truth_comes_with_the_samples_of_its_time(lsl):
     sender = Sender(lsl, unique("told"))
     truth = Sender(lsl, unique("truth"), n_channels=1, rate_hz=50.0, units="m/s", type="Truth")
