@@ -78,8 +78,7 @@ def continuous_scores(
     """
     total = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
     left = ((truth - decoded) ** 2).sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r2 = np.where(total > 0, 1 - left / total, 0.0)
+    r2 = np.where(total > 0, 1 - left / np.where(total > 0, total, 1.0), 0.0)
     return {
         "r2": r2.tolist(),
         "ci95": _bootstrap_r2(truth, decoded),
@@ -131,7 +130,7 @@ def _bootstrap_r2(truth: NDArray[np.float64], decoded: NDArray[np.float64]) -> l
     left = np.array([((truth[b] - decoded[b]) ** 2).sum(axis=0) for b in blocks])
     drawn = np.random.default_rng(0).integers(len(blocks), size=(_DRAWS, len(blocks)))
     total = yy[drawn].sum(axis=1) - y[drawn].sum(axis=1) ** 2 / n[drawn].sum(axis=1)
-    total = np.maximum(total, np.finfo(np.float64).tiny)
-    r2 = 1 - left[drawn].sum(axis=1) / total
+    moves = total > 1e-12 * yy.sum(axis=0)
+    r2 = np.where(moves, 1 - left[drawn].sum(axis=1) / np.where(moves, total, 1.0), 0.0)
     low, high = np.percentile(r2, [2.5, 97.5], axis=0)
     return [[float(a), float(b)] for a, b in zip(low, high, strict=True)]
