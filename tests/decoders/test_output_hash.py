@@ -1,0 +1,61 @@
+import hashlib
+import json
+import struct
+
+import msgspec
+import pytest
+
+from decoders.output import Command, Prediction, Token
+from decoders.output_hash import OutputHash
+
+OUTPUTS = [
+    Prediction(("a", "b"), (0.1, 0.9)),
+    Prediction(("a", "b"), (1 / 3, 2 / 3), "b", 70),
+    Command("velocity", ("vx",), (-1.7976931348623157e308,), "m/s"),
+    Token(3, "schön", "word", True),
+]
+
+
+def digest(outputs) -> str:
+    running = OutputHash()
+    for sample, output in enumerate(outputs):
+        running.add(sample, output)
+    return running.hexdigest()
+
+
+def test_it_is_what_its_description_says():
+    expected = hashlib.sha256()
+    expected.update(b"P" + struct.pack("<qIddI", 0, 2, 0.1, 0.9, 0) + struct.pack("<q", -1))
+    expected.update(b"P" + struct.pack("<qIddI", 1, 2, 1 / 3, 2 / 3, 1) + b"b")
+    expected.update(struct.pack("<q", 70))
+    expected.update(b"C" + struct.pack("<qId", 2, 1, -1.7976931348623157e308))
+    expected.update(b"T" + struct.pack("<qqI", 3, 3, 6) + "schön".encode() + b"\x01")
+    assert digest(OUTPUTS) == expected.hexdigest()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Prediction(("a", "b"), (0.1, 0.9000000000000001)),
+        Prediction(("a", "b"), (0.1, 0.9), "a", 70),
+        Prediction(("a", "b"), (0.1, 0.9), None, 70),
+    ],
+)
+def test_any_bit_changes_it(other):
+    assert digest([other]) != digest(OUTPUTS[:1])
+
+
+def test_the_sample_and_the_order_count():
+    assert digest(OUTPUTS[1:2]) != digest(OUTPUTS[:2])
+    assert digest(OUTPUTS[::-1]) != digest(OUTPUTS)
+
+
+@pytest.mark.parametrize("codec", [msgspec.json, msgspec.msgpack])
+def test_a_reader_of_messages_gets_the_same(codec):
+    sent = OUTPUTS[1]
+    assert isinstance(sent, Prediction)
+    read = codec.decode(codec.encode({"p": sent.probabilities, "d": sent.decision}))
+    running = OutputHash()
+    running.prediction(0, read["p"], read["d"], 70)
+    assert running.hexdigest() == digest(OUTPUTS[1:2])
+    assert json.loads(json.dumps(sent.probabilities)) == list(sent.probabilities)

@@ -1,0 +1,95 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decoders.decoder import Event, Moment
+from decoders.output import Command, Prediction
+from decoders.trials import Trial, Trials, decide
+
+TRIALS = Trials({"T1": "fists", "T2": "feet"}, 0.5, 2.0)
+LABELS = ("fists", "feet")
+HOP = 10
+RATE_HZ = 100.0
+
+
+def run(ps, cues, known_after=None):
+    """Feed one probability of ``fists`` a block; cues are (sample, label)."""
+    deciding = TRIALS.start(RATE_HZ, HOP)
+    said = []
+    waiting = [Event(s, label) for s, label in cues]
+    for i, p in enumerate(ps):
+        sample = (i + 1) * HOP - 1
+        now = [e for e in waiting if e.sample <= sample and sample >= (known_after or 0)]
+        waiting = [e for e in waiting if e not in now]
+        outputs = deciding((Prediction(LABELS, (p, 1 - p)),), Moment(sample, 0.0, tuple(now)))
+        (prediction,) = outputs
+        if prediction.decision is not None:
+            said.append((sample, prediction.decision, prediction.cue_sample))
+    return said
+
+
+def test_only_markers_that_are_named_cue_trials():
+    events = [Event(100, "T1"), Event(300, "T0"), Event(500, "T2", "client")]
+    assert TRIALS.of(events, RATE_HZ) == [
+        Trial(100, "fists", 150, 300),
+        Trial(500, "feet", 550, 700),
+    ]
+
+
+def test_classes_come_in_the_order_they_are_named_each_once():
+    assert Trials({"x": "b", "y": "a", "z": "b"}).classes == ("b", "a")
+
+
+def test_a_decision_ends_the_trial_and_no_other_block_has_one():
+    # The cue is at 100; blocks that end from 150 to 300 count.
+    ps = [0.9] * 15 + [0.2] * 15 + [0.9] * 10
+    assert run(ps, [(100, "T1")]) == [(309, "feet", 100)]
+
+
+def test_one_sure_block_outweighs_unsure_ones():
+    ps = [0.5] * 20 + [0.4, 0.4, 0.4, 0.999] + [0.5] * 20
+    assert run(ps, [(100, "T2")]) == [(309, "fists", 100)]
+
+
+@given(
+    st.lists(st.floats(0.01, 0.99), min_size=40, max_size=40),
+    st.integers(0, 150),
+    st.integers(0, 140),
+)
+def test_a_cue_that_arrives_late_decides_the_same(ps, cue, late):
+    prompt = run(ps, [(cue, "T1")])
+    delayed = run(ps, [(cue, "T1")], known_after=cue + late)
+    assert delayed == prompt
+
+
+def test_a_cue_that_arrives_after_its_trial_decides_at_once():
+    ps = [0.9] * 60
+    assert run(ps, [(100, "T1")], known_after=355) == [(359, "fists", 100)]
+
+
+def test_outputs_without_a_prediction_pass_unchanged():
+    deciding = TRIALS.start(RATE_HZ, HOP)
+    outputs = (Command("velocity", ("vx",), (1.0,), "m/s"),)
+    assert deciding(outputs, Moment(9, 0.0, (Event(0, "T1"),))) is outputs
+
+
+def test_what_is_said_beside_the_prediction_stays_in_its_place():
+    deciding = Trials({"T1": "fists"}, 0.0, 0.09).start(RATE_HZ, HOP)
+    command = Command("velocity", ("vx",), (1.0,), "m/s")
+    said = deciding((command, Prediction(LABELS, (0.2, 0.8))), Moment(9, 0.0, (Event(0, "T1"),)))
+    assert said == [command, Prediction(LABELS, (0.2, 0.8), "feet", 0)]
+
+
+@given(st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=9))
+def test_evidence_is_summed_log_probability_in_any_order(rows):
+    sums = [math.fsum(math.log(max(r[k], 1e-12)) for r in rows) for k in range(3)]
+    assert sums[decide(rows)] == max(sums)
+    assert decide(rows) == decide(rows[::-1])
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(1.0, 1.0), (-0.1, 1.0), (2.0, 1.0)])
+def test_a_senseless_window_is_refused(start_s, end_s):
+    with pytest.raises(ValueError, match=f"start_s = {start_s}"):
+        Trials({}, start_s, end_s)
