@@ -20,7 +20,7 @@ def doubt_amplitude(track: Track) -> str:
     if track.signal.unit != "uV" or track.kind not in _KINDS:
         return ""
     n = min(track.n_samples, round(_LOOK_S * track.signal.rate_hz))
-    with np.errstate(invalid="ignore"):  # values that are no numbers are counted elsewhere
+    with np.errstate(all="ignore"):  # values that are no numbers are counted elsewhere
         deviation_uv = float(np.median(track.read(0, n).std(axis=0, dtype=np.float64)))
     low, high = _PLAUSIBLE_UV
     if not deviation_uv or low <= deviation_uv <= high or not np.isfinite(deviation_uv):

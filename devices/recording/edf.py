@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from devices.device import DeviceRefused
 
-__all__ = ["EdfHeader", "EdfHoles", "read_edf_header", "read_edf_holes"]
+__all__ = ["EdfHeader", "EdfHoles", "check_gdf", "read_edf_header", "read_edf_holes"]
 
 _FIXED_BYTES = 256
 _CHANNEL_BYTES = 256
@@ -155,6 +155,33 @@ def read_edf_holes(path: Path, header: EdfHeader) -> EdfHoles:
                     f"{error}"
                 ) from error
     return EdfHoles(times - times[0], tuple((s - times[0], text) for s, text in annotations))
+
+
+def check_gdf(path: Path) -> None:
+    """Hold the number of channels of a GDF file against its size, before MNE believes it.
+
+    Raises
+    ------
+    DeviceRefused
+        It is no GDF file, or its header claims more channels than the file can describe.
+
+    Notes
+    -----
+    Schloegl 2006, arXiv:cs/0608052: the number is at byte 252, of 4 bytes before version 1.9, of 2
+    since; each channel is described by 256 bytes.
+    """
+    with path.open("rb") as file:
+        fixed = file.read(_FIXED_BYTES)
+    try:
+        if fixed[:3] != b"GDF":
+            raise ValueError(f"it begins with {fixed[:3]!r}, not with 'GDF'")
+        width = 4 if _number(fixed, 3, 8) < 1.9 else 2
+        n_channels = int.from_bytes(fixed[252 : 252 + width], "little")
+        needed = _FIXED_BYTES + n_channels * _CHANNEL_BYTES
+        if not n_channels or needed > path.stat().st_size:
+            raise ValueError(f"it claims {n_channels} channels in {path.stat().st_size} bytes")
+    except ValueError as error:
+        raise DeviceRefused(f"{path} is no GDF file: {error}") from error
 
 
 def _parse_header(fixed: bytes, file: BinaryIO, size: int) -> EdfHeader:

@@ -81,8 +81,10 @@ def open_recording(path: Path | str) -> RecordingFile:
     if ending in _REFUSED:
         raise DeviceRefused(f"{path} cannot be opened: {_REFUSED[ending]}")
     if ending not in ENDINGS:
-        if path.is_dir():
+        if path.is_dir() and any(entry.suffix.lower() == ".ncs" for entry in path.iterdir()):
             return _open_with(_MNE, path)  # Neuralynx: one file a channel
+        if path.is_dir():
+            raise DeviceRefused(f"{path} is a folder, and none that a format has; name a file")
         raise DeviceRefused(
             f"{path} has the ending {ending or '(none)'}, which no format has that is read; "
             f"those are {', '.join(sorted(ENDINGS))}"

@@ -7,7 +7,6 @@ unit; here voltages are µV.
 
 from __future__ import annotations
 
-import struct
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.device import DeviceRefused
-from devices.recording.edf import EdfHeader, EdfHoles, read_edf_header, read_edf_holes
+from devices.recording.edf import EdfHeader, EdfHoles, check_gdf, read_edf_header, read_edf_holes
+from devices.recording.mne_errors import asking_mne
 from devices.recording.mne_markers import annotated_events, break_samples, stim_events
 from devices.recording.sidecars import find_sidecar, read_sidecar
 from devices.recording.track import RecordingFile, RegularTrack
@@ -36,40 +36,23 @@ _FIFF_UNIT_V = 107
 #: FIFF unit codes (``mne._fiff.constants``) of what is not a voltage.
 _OTHER_UNITS = {112: "T", 201: "T/m", 6: "M", 114: "degC", 111: "S"}
 
-# What MNE's readers raise when a file is not what its ending promises: they parse by hand.
-_READER_ERRORS = (
-    ValueError,
-    RuntimeError,
-    OSError,
-    LookupError,
-    AssertionError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    EOFError,
-    struct.error,
-)
-
 #: EEGLAB's samples inside the .set are one MATLAB matrix, which can only be loaded whole.
 _MAX_WHOLE_BYTES = 64 * 2**20
 
 
 class _MneTrack(RegularTrack):
-    def __init__(self, raw: BaseRaw, picks: NDArray[np.intp], **about: Any) -> None:
+    def __init__(self, path: Path, raw: BaseRaw, picks: NDArray[np.intp], **about: Any) -> None:
         super().__init__(**about)
+        self._path = path
         self._raw = raw
         self._picks = picks
 
     def read(self, first: int, stop: int) -> NDArray[np.float32]:
         """Return samples `first` up to but without `stop`, (stop - first, n_channels)."""
-        try:
-            values = self._raw[self._picks, first:stop][0]
-        except _READER_ERRORS as error:
-            raise DeviceRefused(
-                f"{self._raw.filenames[0]} cannot be read at samples {first} to {stop}: {error}"
-            ) from error
         out = np.empty((stop - first, len(self._picks)), np.float32)
-        np.multiply(values.T, self.scale, out=out, casting="same_kind")
+        with asking_mne(self._path), np.errstate(all="ignore"):  # whoever plays counts what is bad
+            values = self._raw[self._picks, first:stop][0]
+            np.multiply(values.T, self.scale, out=out, casting="same_kind")
         return out
 
 
@@ -83,18 +66,29 @@ def open_file(path: Path) -> RecordingFile:
     """
     _refuse_what_must_be_loaded_whole(path)
     header = read_edf_header(path) if path.suffix.lower() in (".edf", ".bdf") else None
+    if path.suffix.lower() == ".gdf":
+        check_gdf(path)
     raw, notes = _open_raw(path, header)
-    holes = read_edf_holes(path, header) if header and header.discontinuous else None
-    tracks = _tracks(raw, _blocks(raw, header, holes))
-    if not tracks:
+    try:
+        with asking_mne(path):
+            return _describe(path, raw, header, notes)
+    except BaseException:
         raw.close()
+        raise
+
+
+def _describe(
+    path: Path, raw: BaseRaw, header: EdfHeader | None, notes: list[str]
+) -> RecordingFile:
+    holes = read_edf_holes(path, header) if header and header.discontinuous else None
+    tracks = _tracks(path, raw, _blocks(raw, header, holes))
+    if not tracks:
         raise DeviceRefused(f"{path} holds no signal; its only channels: {', '.join(raw.ch_names)}")
-    markers = _markers(raw, path, tracks[0], holes)
     return RecordingFile(
         path=path,
         tracks=tuple(tracks),
         default=tracks[0],
-        markers=markers,
+        markers=_markers(raw, path, tracks[0], holes),
         first_sample=raw.first_samp,
         notes=tuple(notes),
         close=raw.close,
@@ -121,25 +115,16 @@ def _open_raw(path: Path, header: EdfHeader | None) -> tuple[BaseRaw, list[str]]
         if left_out:  # MNE would resample them, differently for each cut
             options["include"] = kept
             notes.append(f"left out channels of other rates than most: {', '.join(left_out)}")
-    try:
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            read = mne.io.read_raw_neuralynx if _is_neuralynx(path) else mne.io.read_raw
-            raw = read(path, preload=False, verbose="WARNING", **options)
-    except ImportError as error:
-        raise DeviceRefused(f"{path} needs a package that is not installed: {error}") from error
-    except _READER_ERRORS as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DeviceRefused(f"{path} cannot be read as {path.suffix} file: {reason}") from error
+    with asking_mne(path), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        read = mne.io.read_raw if path.suffix else mne.io.read_raw_neuralynx
+        raw = read(path, preload=False, verbose="WARNING", **options)
     return raw, notes + [" ".join(str(warning.message).split()) for warning in said]
 
 
-def _is_neuralynx(path: Path) -> bool:
-    """Say whether this is a folder with one Neuralynx file a channel."""
-    return path.is_dir() and any(entry.suffix.lower() == ".ncs" for entry in path.iterdir())
-
-
-def _tracks(raw: BaseRaw, blocks: tuple[NDArray[np.int64], NDArray[np.float64]]) -> list[_MneTrack]:
+def _tracks(
+    path: Path, raw: BaseRaw, blocks: tuple[NDArray[np.int64], NDArray[np.float64]]
+) -> list[_MneTrack]:
     groups: dict[tuple[str, str], list[int]] = {}
     for index, kind in enumerate(raw.get_channel_types()):
         if kind != "stim":
@@ -150,6 +135,7 @@ def _tracks(raw: BaseRaw, blocks: tuple[NDArray[np.int64], NDArray[np.float64]])
         names = {track.name for track in tracks}
         tracks.append(
             _MneTrack(
+                path,
                 raw,
                 np.array(picks),
                 name=f"{kind} [{unit}]" if kind in names else kind,

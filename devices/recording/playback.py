@@ -18,8 +18,11 @@ from devices.signal import Chunk, Marker
 
 __all__ = ["Playback"]
 
-#: Values that are fetched from the file at a time, whatever the chunk: 2 MiB of float32.
+#: Values that are fetched from the file at a time, at most: 2 MiB of float32.
 _PIECE_VALUES = 2**19
+
+#: At a finite speed, no more than lasts this long.
+_PIECE_S = 1.0
 
 #: Truth samples that are looked through before the file is searched.
 _TRUTH_AHEAD = 64
@@ -83,6 +86,9 @@ class Playback(Stream):
         self._loop = loop
         self._n_chunk = max(1, round(chunk_s * track.signal.rate_hz))
         self._n_piece = max(self._n_chunk, _PIECE_VALUES // track.signal.n_channels)
+        if math.isfinite(speed):  # fetched between two chunks, so it must not take long
+            ahead = round(_PIECE_S * track.signal.rate_hz * max(1.0, speed))
+            self._n_piece = max(self._n_chunk, min(self._n_piece, ahead))
         self._half_period_s = 0.5 / track.signal.rate_hz
 
         self._next = self._next_marker = self._next_truth = 0
@@ -128,7 +134,7 @@ class Playback(Stream):
 
     def take_truth(self) -> Chunk | None:
         """Return the truth up to the last sample that was read."""
-        if self._truth is None or not self._due_truth:
+        if self._truth is None or self._file is None or not self._due_truth:
             return None
         stretches = list(self._due_truth)
         self._due_truth.clear()

@@ -152,6 +152,20 @@ def test_a_closed_stream_is_over(run6: str) -> None:
         stream.read(0.0)
 
 
+def test_what_a_closed_stream_still_had_is_gone(shared_data: Path) -> None:
+    path = shared_data / "xdf_lsl" / "switch_example.xdf"
+    stream = Recording(str(path), truth="g.USBamp-1", speed=math.inf).open()
+    assert stream.read(0.0) is not None
+    stream.close()
+    assert stream.take_truth() is None
+
+
+def test_a_folder_that_no_format_has_is_refused(shared_data: Path) -> None:
+    for folder in ("formats/neuralynx", "xdf_lsl"):
+        with pytest.raises(DeviceRefused, match=folder):
+            Recording(str(shared_data / folder)).open()
+
+
 def test_wishes_that_the_file_cannot_meet(run6: str) -> None:
     with pytest.raises(DeviceNotFound, match=r"no stream 'ecog'.*has 'eeg'"):
         Recording(run6, stream="ecog").open()

@@ -184,6 +184,25 @@ def test_what_is_not_what_its_ending_promises_is_refused(tmp_path: Path, name: s
         open_recording(path)
 
 
+def test_a_gdf_that_claims_what_cannot_be_is_refused(tmp_path: Path, shared_data: Path) -> None:
+    whole = shared_data / "ssvep_exo" / "subject02" / "subject02_2012.07.19-17.41.14.gdf"
+    data = bytearray(whole.read_bytes())
+    data[252:256] = b"\xff\xff\xff\xff"
+    path = tmp_path / "a.gdf"
+    path.write_bytes(data)
+    with pytest.raises(DeviceRefused, match=r"claims \d+ channels in 3808084 bytes"):
+        open_recording(path)
+
+
+def test_what_mne_raises_is_said_without_a_trace(tmp_path: Path, shared_data: Path) -> None:
+    text = (shared_data / "formats" / "brainvision" / "test.vhdr").read_text()
+    path = tmp_path / "test.vhdr"
+    path.write_text(text.replace("[Binary Infos]", "[Nothing]"))
+    (tmp_path / "test.eeg").write_bytes(b"\0" * 640)
+    with pytest.raises(DeviceRefused, match=r"as \.vhdr file; MNE says: NoSectionError"):
+        open_recording(path)
+
+
 def test_missing_and_unknown_files(tmp_path: Path) -> None:
     with pytest.raises(DeviceNotFound, match="there is no file"):
         open_recording(tmp_path / "nothing.edf")
