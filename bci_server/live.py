@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
@@ -111,6 +112,10 @@ class Live:
         self._watched_hz: float | None = None
         self._is_new_line = True
         self._has_spoken = False
+        if record.process != "stopped":
+            self._mirror.restarted()
+        if record.process == "exited":
+            self._mirror.gone(False, record.reason or "the engine ended")
 
     @property
     def phase(self) -> Phase:
@@ -270,6 +275,7 @@ class Live:
             self.engine.send(control)
 
 
+@cache
 def server_name() -> str:
     """Return the server's name and version."""
     try:

@@ -6,12 +6,13 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from bci_server.auth import ALL_SCOPES, Doors, Grant, Scope, Tokens, stored_token
 
-__all__ = ["Settings", "TokenSetting", "UnsafeBind", "state_directory"]
+__all__ = ["BadSetting", "Settings", "TokenSetting", "UnsafeBind", "state_directory"]
 
 
 class UnsafeBind(Exception):
@@ -29,6 +30,10 @@ class TokenSetting(BaseModel):
 def state_directory() -> Path:
     """Return where this user's bci-server keeps what must outlive it."""
     return Path.home() / ".local" / "state" / "bci-server"
+
+
+class BadSetting(Exception):
+    """A setting is wrong; the message says which, what it is, and what it may be."""
 
 
 class Settings(BaseSettings):
@@ -67,6 +72,22 @@ class Settings(BaseSettings):
     models: tuple[Path, ...] = (Path("models"),)
     max_clients: Annotated[int, Field(ge=1)] = 2000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Return the settings that the environment gives.
+
+        Raises
+        ------
+        BadSetting
+            One of them is wrong.
+        """
+        try:
+            return cls()
+        except ValidationError as e:
+            raise BadSetting("; ".join(_said(error) for error in e.errors())) from e
+        except SettingsError as e:
+            raise BadSetting(f"{e}; lists are written as JSON") from e
 
     @property
     def uses_tls(self) -> bool:
@@ -130,3 +151,11 @@ class Settings(BaseSettings):
         return Doors(
             frozenset(name.lower() for name in self.allowed_hosts) | named, self.allowed_origins
         )
+
+
+def _said(error: ErrorDetails) -> str:
+    name, *rest = (str(part) for part in error["loc"])
+    where = ".".join((f"BCI_{name.upper()}", *rest))
+    # What a token is, is not told.
+    given = "" if "token" in name else f" (it is {error['input']!r})"
+    return f"{where}: {error['msg']}{given}"

@@ -23,7 +23,7 @@ from bci_server.directory import Directory
 from bci_server.discovery import Discovery
 from bci_server.link.web_end import SupervisorLink
 from bci_server.services import Crowd, Services
-from bci_server.settings import Settings, UnsafeBind
+from bci_server.settings import BadSetting, Settings, UnsafeBind
 from bci_server.sockets import PromptHttp, PromptProtocol
 
 __all__ = ["main", "run", "server_config"]
@@ -36,12 +36,12 @@ _MAX_MESSAGE_BYTES = 64 * 1024
 def main() -> None:
     """Run the web process until the supervisor goes."""
     arguments = _arguments()
-    settings = Settings()
-    log_to_stderr(settings.log_level)
     try:
+        settings = Settings.from_environment()
+        log_to_stderr(settings.log_level)
         settings.check_bind()
         asyncio.run(run(settings, arguments.listen_fd, arguments.supervisor_fd))
-    except (UnsafeBind, BadTokenFile) as error:
+    except (BadSetting, UnsafeBind, BadTokenFile) as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(130)

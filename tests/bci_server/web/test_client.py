@@ -4,7 +4,6 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
-from web_place import TOKEN, VIEWER, command, marker, prediction, signal, status, until
 
 from bci_server.client import (
     CallRefused,
@@ -19,6 +18,16 @@ from bci_server.client import (
 from bci_server.client.clock_offset import ClockOffset
 from bci_server.client.line import stream_address
 from bci_server.wire import CommandMessage, MarkerMessage, PredictionMessage
+from tests.bci_server.web.web_place import (
+    TOKEN,
+    VIEWER,
+    command,
+    marker,
+    prediction,
+    signal,
+    status,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from web_place import command, marker, prediction, signal, token
 
 from bci_server.delivery import JSON, MSGPACK, Encoded, Overflow, Pending
+from tests.bci_server.web.web_place import command, marker, prediction, signal, token
 
 
 def drain(pending):

@@ -5,7 +5,17 @@ import json
 from contextlib import asynccontextmanager
 
 import pytest
-from web_place import TOKEN, VIEWER, check, command, marker, prediction, serving, until
+
+from tests.bci_server.web.web_place import (
+    TOKEN,
+    VIEWER,
+    check,
+    command,
+    marker,
+    prediction,
+    serving,
+    until,
+)
 
 pytestmark = pytest.mark.anyio
 

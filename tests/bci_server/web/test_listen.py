@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from web_place import TOKEN, VIEWER, Place, command, marker, prediction
 
 from bci_server.cli.outcome import Exit
+from tests.bci_server.web.web_place import TOKEN, VIEWER, Place, command, marker, prediction
 
 pytestmark = pytest.mark.anyio
 

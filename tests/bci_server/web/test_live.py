@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from web_place import command, marker, status, until
 
 from bci_server.control import SessionRecord, Sessions, WatchSignal
+from tests.bci_server.web.web_place import command, marker, status, until
 
 pytestmark = pytest.mark.anyio
 

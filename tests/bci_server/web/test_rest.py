@@ -4,12 +4,12 @@ import asyncio
 import socket
 
 import pytest
-from web_place import VIEWER, command, prediction, serving, status, until
 
 from bci_server.control import RestartSession, SessionRecord, Sessions, StartSession, StopSession
 from bci_server.discovery import Discovery, DiscoveryFailed
 from bci_server.sockets import PromptHttp
 from bci_server.wire import Percentiles
+from tests.bci_server.web.web_place import VIEWER, command, prediction, serving, status, until
 
 pytestmark = pytest.mark.anyio
 

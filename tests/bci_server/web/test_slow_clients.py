@@ -6,9 +6,9 @@ import struct
 from contextlib import AsyncExitStack
 
 import pytest
-from web_place import command, marker, signal, until
 
 from bci_server.sockets import PromptProtocol
+from tests.bci_server.web.web_place import command, marker, signal, until
 
 pytestmark = pytest.mark.anyio
 

@@ -390,13 +390,13 @@ async def serving(**changes) -> AsyncIterator[Place]:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
             server = uvicorn.Server(server_config(services, Settings(_env_file=None)))
-            server.install_signal_handlers = lambda: None
-            task = asyncio.create_task(server._serve([listening]))
+            # `Server.serve` without its main loop, which looks ten times a second whether to end.
+            server.config.load()
+            server.lifespan = server.config.lifespan_class(server.config)
+            await server.startup([listening])
             try:
-                await until(lambda: server.started or task.done())
                 yield Place(port, services, engine, supervisor, server)
             finally:
-                server.should_exit = True
                 await engine.aclose()
                 await services.directory.aclose()
-                await task
+                await server.shutdown([listening])
