@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bci_server.cli.calibrate import calibrate
+from bci_server.cli.demo import demo
 from bci_server.cli.devices import devices
 from bci_server.cli.doctor import doctor
 from bci_server.cli.evaluate import evaluate
@@ -16,6 +17,7 @@ from bci_server.cli.info import info
 from bci_server.cli.listen import listen
 from bci_server.cli.outcome import Exit, exit_of, explain
 from bci_server.cli.recover import recover
+from bci_server.cli.serve import serve
 from bci_server.cli.stream import stream
 from bci_server.cli.verify import verify
 
@@ -60,6 +62,8 @@ def _options(
 
 app.command()(devices)
 app.add_typer(stream, name="stream")
+app.command()(demo)
+app.command()(serve)
 app.command()(listen)
 app.command()(calibrate)
 app.command()(evaluate)

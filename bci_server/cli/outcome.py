@@ -37,6 +37,7 @@ def exit_of(error: BaseException) -> Exit | None:
     from bci_server.client import ClientError, UnknownSession, Unreachable
     from bci_server.config import BadSession
     from bci_server.settings import UnsafeBind
+    from bci_server.supervisor import PortTaken
     from decoders.artifact import ArtifactError
     from decoders.stage import Mismatch
     from devices.device import DeviceError, DeviceNotFound, DeviceRefused
@@ -50,7 +51,7 @@ def exit_of(error: BaseException) -> Exit | None:
             return Exit.BAD_INPUT
         case ArtifactError() | DeviceRefused() | Mismatch():
             return Exit.BAD_INPUT
-        case ClientError() | DeviceError():
+        case ClientError() | DeviceError() | PortTaken():
             return Exit.FAILED
         case FileNotFoundError(filename=name) if name is not None:
             return Exit.NOT_FOUND
