@@ -50,7 +50,7 @@ class Dejitter:
         """Begin anew: what comes next does not follow what was before."""
         self._period_s = self._nominal_s
         self._line_s: float | None = None
-        self._is_smoothing = False
+        self._is_smoothing = self._is_doubtful = False
         self._n_fits = 0
         self._clear()
 
@@ -86,6 +86,11 @@ class Dejitter:
         variance = self._sum_squares / self._n_fit - mean_s**2
         variance -= slope_s**2 * self._spread / self._n_fit
         jitter_s = math.sqrt(max(variance, 0.0))
+        self._clear()
+        if max(abs(mean_s), jitter_s) > self.bound_s:
+            self._doubt(line_s)
+            return
+        self._is_doubtful = False
         # Between the two limits it stays as it is.
         self._is_smoothing = jitter_s > (self._limit_s / 2 if self._is_smoothing else self._limit_s)
         self._n_fits = k = min(self._n_fits + 1, _MEMORY)
@@ -94,7 +99,14 @@ class Dejitter:
         centre_s = line_s + self._centre * self._period_s + alpha * mean_s
         self._period_s += beta * mean_s / self._n_fit
         self._line_s = centre_s + (self._n_fit - self._centre) * self._period_s
-        self._clear()
+
+    def _doubt(self, line_s: float) -> None:
+        """Go on without a fit that holds a hiccup of the sender; after two, begin anew."""
+        if self._is_doubtful:
+            self.restart()
+        else:
+            self._is_doubtful = True
+            self._line_s = line_s + self._n_fit * self._period_s
 
     def _clear(self) -> None:
         self._n = 0

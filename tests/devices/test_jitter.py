@@ -65,3 +65,24 @@ def test_times_follow_a_clock_that_drifts():
     times = smoothed(stamps)
     ideal = 1e5 + np.arange(100_000) / RATE_HZ * (1 + 1e-4)
     assert np.abs(times - ideal)[5000:].max() < 1e-3
+
+
+@pytest.mark.parametrize("first", [0, 3, 1000])
+def test_hiccups_of_the_sender_do_not_bend_the_line(first):
+    rng = np.random.default_rng(2)
+    stamps = jittered(10_000, 1e-3)
+    for start in [first, *rng.integers(2000, 9900, 8).tolist()]:
+        stamps[start : start + 20] += 0.15 * np.linspace(1, 0, 20)  # held up, then caught up
+    ideal = 1e5 + np.arange(10_000) / RATE_HZ
+    off_s = np.abs(smoothed(stamps) - ideal)
+    on_time = np.abs(stamps - ideal) < 5e-3
+    assert np.percentile(off_s[1500:][on_time[1500:]], 95) < 1e-3
+    assert off_s[on_time].max() < 5e-3  # no worse than the stamps themselves
+
+
+def test_a_slip_of_the_sender_is_followed_within_two_seconds():
+    stamps = jittered(10_000, 1e-3)
+    stamps[5000:] += 0.2  # 50 samples lost: less than a gap
+    ideal = 1e5 + np.arange(10_000) / RATE_HZ
+    ideal[5000:] += 0.2
+    assert np.abs(smoothed(stamps) - ideal)[5500:].max() < 4e-3
