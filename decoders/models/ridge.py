@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
+from operator import add
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -66,8 +68,14 @@ class Ridge:
                 f"{len(x)} rows with a history of {self.history} are too few to fit on; "
                 "record more, or use a shorter history"
             )
-        alpha = _best(x, y, self._alphas) if len(self._alphas) > 1 else self._alphas[0]
-        coef, intercept = _solve(_Moments.of(x, y), alpha)
+        if not np.ptp(x, axis=0).any():
+            raise Mismatch("no feature ever varies, so nothing follows from them")
+        parts = [slice(*edges) for edges in pairwise(_edges(len(x)))]
+        moments = [_Moments.of(x[part], y[part]) for part in parts]
+        alpha = self._alphas[0]
+        if len(self._alphas) > 1:
+            alpha = _best(x, y, parts, moments, self._alphas)
+        coef, intercept = _solve(_sum(moments), alpha)
         return {"coef": coef, "intercept": intercept, "alpha": np.array([alpha])}
 
     def start(
@@ -160,36 +168,43 @@ class _Moments:
         )
 
 
+def _sum(moments: Sequence[_Moments]) -> _Moments:
+    return reduce(add, moments)
+
+
 def _solve(m: _Moments, alpha: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the weights, (n_targets, n_features), and the intercept, (n_targets,)."""
+    from scipy.linalg import cho_factor, cho_solve
+
     x, y = m.x / m.n, m.y / m.n
     xx = m.xx - m.n * np.outer(x, x)
     penalty = alpha * max(float(np.trace(xx)) / len(xx), np.finfo(np.float64).tiny)
     xx.flat[:: len(xx) + 1] += penalty
-    coef = np.asarray(np.linalg.solve(xx, m.xy - m.n * np.outer(x, y)).T, np.float64)
+    # Symmetric, so the transpose is the same matrix in the order that LAPACK works on in place.
+    factor = cho_factor(xx.T, overwrite_a=True, check_finite=False)
+    coef = np.asarray(cho_solve(factor, m.xy - m.n * np.outer(x, y)).T, np.float64)
     return coef, y - coef @ x
 
 
-def _best(x: NDArray[np.float64], y: NDArray[np.float64], alphas: Sequence[float]) -> float:
+def _edges(n: int) -> list[int]:
+    return [round(n * i / _FOLDS) for i in range(_FOLDS + 1)]
+
+
+def _best(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    parts: Sequence[slice],
+    moments: Sequence[_Moments],
+    alphas: Sequence[float],
+) -> float:
     """Return the penalty with the best mean R² over blocks of consecutive rows left out."""
-    parts = list(_parts(len(x)))
-    moments = [_Moments.of(x[p], y[p]) for p in parts]
     scores = np.zeros(len(alphas))
     for i, part in enumerate(parts):
-        rest = [m for k, m in enumerate(moments) if k != i]
-        summed = rest[0]
-        for m in rest[1:]:
-            summed = summed + m
+        rest = _sum([m for k, m in enumerate(moments) if k != i])
         for k, alpha in enumerate(alphas):
-            coef, intercept = _solve(summed, alpha)
+            coef, intercept = _solve(rest, alpha)
             scores[k] += _r2(y[part], x[part] @ coef.T + intercept)
     return alphas[int(scores.argmax())]
-
-
-def _parts(n: int) -> Iterator[slice]:
-    edges = [round(n * i / _FOLDS) for i in range(_FOLDS + 1)]
-    for begin, end in pairwise(edges):
-        yield slice(begin, end)
 
 
 def _r2(y: NDArray[np.float64], said: NDArray[np.float64]) -> float:
