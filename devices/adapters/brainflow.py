@@ -40,7 +40,7 @@ class Brainflow:
     Parameters
     ----------
     board
-        Name (``"CYTON_BOARD"``, ``"synthetic"``) or number of the board.
+        Name or number of the board: ``"CYTON_BOARD"``, ``"cyton"``, ``"0"``.
     serial_port, mac_address, ip_address, ip_port, serial_number, other_info
         How to reach it; which of them a board needs, BrainFlow's list of boards says.
     file, master_board
@@ -62,7 +62,7 @@ class Brainflow:
         A field is out of its range.
     """
 
-    board: str | int = "SYNTHETIC_BOARD"
+    board: str = "SYNTHETIC_BOARD"
     serial_port: str = ""
     mac_address: str = ""
     ip_address: str = ""
@@ -70,7 +70,7 @@ class Brainflow:
     serial_number: str = ""
     other_info: str = ""
     file: str = ""
-    master_board: str | int = ""
+    master_board: str = ""
     preset: Literal["default", "auxiliary", "ancillary"] = "default"
     timeout_s: int = 0
     chunk_s: float = 0.02
@@ -101,7 +101,7 @@ class _BoardStream(Stream):
     def __init__(self, recipe: Brainflow, brainflow: ModuleType, clock: Clock) -> None:
         board_id = _board_id(brainflow, recipe.board)
         described_id = board_id
-        if recipe.master_board != "":
+        if recipe.master_board:
             described_id = _board_id(brainflow, recipe.master_board)
         elif board_id in (
             brainflow.BoardIds.PLAYBACK_FILE_BOARD,
@@ -272,9 +272,9 @@ def _load() -> ModuleType:
     return module
 
 
-def _board_id(brainflow: ModuleType, board: str | int) -> int:
+def _board_id(brainflow: ModuleType, board: str) -> int:
     known = {b.name: int(b.value) for b in brainflow.BoardIds if b.name != "NO_BOARD"}
-    number = str(board).strip().upper()
+    number = board.strip().upper()
     wanted = int(number) if number.lstrip("-").isdecimal() else known.get(number)
     if wanted is None:
         wanted = known.get(f"{number}_BOARD")
@@ -299,7 +299,7 @@ def _parameters(brainflow: ModuleType, recipe: Brainflow) -> Any:
     parameters.other_info = recipe.other_info
     parameters.file = recipe.file
     parameters.timeout = recipe.timeout_s
-    if recipe.master_board != "":
+    if recipe.master_board:
         parameters.master_board = _board_id(brainflow, recipe.master_board)
     return parameters
 

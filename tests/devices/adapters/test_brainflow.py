@@ -96,7 +96,7 @@ def test_packages_that_are_missing_are_a_gap(recorded, tmp_path):
     lines = path.read_text().splitlines(keepends=True)
     torn = tmp_path / "torn.csv"
     torn.write_text("".join(lines[:100] + lines[110:]))
-    with Brainflow(board=-3, file=str(torn), master_board=-1).open() as stream:
+    with Brainflow(board="-3", file=str(torn), master_board="-1").open() as stream:
         chunks = read_samples(stream, 180)
         assert stream.health().n_lost == 10
         assert stream.health().n_gaps == 1
@@ -121,7 +121,7 @@ def test_a_closed_board_can_be_opened_again_and_so_can_a_forgotten_one():
     ("fields", "kind", "says"),
     [
         ({"board": "nix"}, DeviceRefused, "no board 'nix'; it knows: .*CYTON_BOARD"),
-        ({"board": 999}, DeviceRefused, "no board 999"),
+        ({"board": "999"}, DeviceRefused, "no board '999'"),
         ({"board": "cyton"}, DeviceRefused, "a connection field is missing"),
         ({"board": "cyton", "serial_port": "/dev/none"}, DeviceNotFound, "serial_port names it"),
         ({"board": "playback_file"}, DeviceRefused, "needs master_board"),
