@@ -232,7 +232,7 @@ class SimulatedStream(Stream):
         self._block = block
         self._truth.append(block.truth)
         self._truth_held += len(block.truth)
-        while self._truth_held - len(self._truth[0]) > _KEPT_TRUTH_ROWS:
+        while self._truth_held - len(self._truth[0]) >= _KEPT_TRUTH_ROWS:
             n = len(self._truth.popleft())
             self._truth_first += n
             self._truth_held -= n
