@@ -232,8 +232,8 @@ class Loop:
         self._sample = moment.sample
         ledger = self._ledger = Ledger(moment.time_s, self._received_s, decoded_s)
         quality: Quality = "bad" if decoded.bad_channels else "good"
-        command = self._say(decoded.outputs, quality, ledger)
-        self._command(command, quality)
+        self._command(self._command_in(decoded.outputs), quality)  # first: somebody moves by it
+        self._say(decoded.outputs, quality, ledger)
         for event in moment.events:
             self._put(marker_message(event, ledger))
         if self._display is not None:
@@ -245,21 +245,23 @@ class Loop:
             self._bad = decoded.bad_channels
             self._status_due_s = decoded_s
 
-    def _say(self, outputs: Sequence[Output], quality: Quality, ledger: Ledger) -> Command | None:
-        """Publish predictions and tokens; return the command that is in `outputs`, or follows."""
-        command: Command | None = None
+    def _command_in(self, outputs: Sequence[Output]) -> Command | None:
+        """Return the command that is among `outputs`, or follows from them."""
+        for output in outputs:
+            if isinstance(output, Command):
+                return output
+            if isinstance(output, Prediction) and self._commands is not None:
+                return self._commands.command(output)
+        return None
+
+    def _say(self, outputs: Sequence[Output], quality: Quality, ledger: Ledger) -> None:
         sample, decoder = self._sample, self._about.decoder
         for output in outputs:
             match output:
                 case Prediction():
                     self._put(prediction_message(output, sample, ledger, quality, decoder))
-                    if self._commands is not None:
-                        command = self._commands.command(output)
-                case Command():
-                    command = output
                 case Token():
                     self._put(token_message(output, sample, ledger, quality, decoder))
-        return command
 
     def _command(self, command: Command | None, quality: Quality) -> None:
         age_ms = 1e3 * (self._clock.now() - self._ledger.sampled_s)

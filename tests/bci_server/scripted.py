@@ -1,14 +1,12 @@
 """A device, a decoder and the loop's other partners that do what a script says, and record."""
 
 from collections import deque
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from decoders.output import Command, Prediction
-from devices.clock import MONOTONIC
+from decoders.output import Alternative, Command, Prediction, Token
 from devices.device import EndOfStream, Health, Stream
-from devices.signal import Chunk, Marker, Signal
+from devices.signal import Chunk, Signal
 
 SIGNAL = Signal(100.0, ("C3", "C4"), "uV")
 
@@ -125,27 +123,13 @@ class Sides:
         return (Prediction(("left", "right"), (1.0 - p, p)),)
 
 
-@dataclass(frozen=True)
-class Scripted:
-    """A device: 100 Hz of two channels in real time, and then what `then` says.
+class Speller:
+    """A decoding: the letter a, which is final with the second block."""
 
-    Parameters
-    ----------
-    n_samples
-        How many samples.
-    then
-        ``"end"``, ``"silence"``, or ``"lost"``.
-    """
+    def __init__(self):
+        self._n = 0
 
-    n_samples: int = 1_000_000
-    chunk: int = 5
-    then: str = "end"
-    markers: tuple[str, ...] = field(default=())
-
-    def open(self, clock=MONOTONIC):
-        start_s = clock.now()
-        script = [
-            (start_s + (i + self.chunk) / 100.0, samples(i, self.chunk))
-            for i in range(0, self.n_samples, self.chunk)
-        ]
-        return ScriptedStream(clock, script, markers=[Marker(start_s, m) for m in self.markers])
+    def __call__(self, chunk, moment):
+        self._n += 1
+        other = (Alternative("b", 0.25),)
+        return (Token(1, "a", "character", self._n == 2, confidence=0.75, alternatives=other),)

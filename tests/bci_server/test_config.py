@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from bci_server.config import BadSession, load_session, parse_session
+from bci_server.config import BadSession, device_of, load_session, parse_session
 
 GOOD = """
 name = "imagery"
@@ -95,6 +95,7 @@ def test_another_device_or_model_can_take_the_place(plugins, tmp_path):
         ('name = "imagery"', 'name = "../x"', "use letters, digits, - and _"),
         ("[trials]", "[[trials]]", "must be a section: [trials]"),
         ("[[stages]]\nkind = \"gain\"\ngain = 2\n[[stages]]", "[stages]", "begin each with [[stag"),
+        ("min_confidence = 0.6", "stall_ms = 0", "stall_ms must be positive"),
         ("min_confidence = 0.6", "min_confidence = 6", "min_confidence lies within 0 and 1"),
         ("[device]", "[device", "it is not TOML"),
     ],
@@ -115,6 +116,12 @@ def test_everything_wrong_is_said_at_once(plugins, tmp_path):
     text = GOOD.replace("rate_hz = 500", "rate_hz = []").replace("gain = 2", "gain = 'x'")
     text = text.replace("hop_s = 0.1", "").replace("shrinkage", "shrinkage_")
     assert len(problems(text, tmp_path)) == 4
+
+
+def test_a_device_can_be_described_by_itself(plugins):
+    assert device_of({"kind": "stranger", "board": "cyton"}).board == "cyton"
+    with pytest.raises(BadSession, match=r"\[device\]: board is missing"):
+        device_of({"kind": "stranger"})
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):

@@ -30,6 +30,7 @@ from tests.bci_server.scripted import (
     ScriptedControls,
     ScriptedStream,
     Sides,
+    Speller,
     samples,
 )
 
@@ -245,6 +246,14 @@ def test_classes_become_commands_where_the_session_says_how():
     left, right = prediction.probabilities
     assert command.decoded == pytest.approx((right - left,))
     assert command.confidence == max(left, right)
+
+
+def test_tokens_go_out_as_they_are():
+    bench = Bench(steady(2), decoding=Speller, shape=None).run()
+    first, second = bench.out.of("tokens")
+    assert (first.text, first.is_final, second.is_final) == ("a", False, True)
+    assert [(a.text, a.confidence) for a in second.alternatives] == [("b", 0.25)]
+    assert (second.item, second.unit, second.sample) == (1, "character", 9)
 
 
 def test_a_session_without_commands_says_none_and_cannot_be_armed():
