@@ -222,12 +222,26 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
             f"ttl_ms = {safety.ttl_ms:g} is not longer than a hop of {1e3 * blocks.hop_s:g} ms: "
             "effectors would go neutral between two commands",
         )
+    if commands is not None:
+        _check_commands(commands, decoder, trials, problems)
     if problems.found or blocks is None or model is None:
         return None
     pipeline = Pipeline(blocks.hop_s, blocks.channels, Chain(stages), trials)
     return Session(
         name, device, pipeline, decoder, model, target, commands, safety, outlet, document
     )
+
+
+def _check_commands(
+    commands: Commands, decoder: Any, trials: Trials | None, problems: Problems
+) -> None:
+    if decoder is not None and decoder.task == "continuous":
+        problems.add(Section("commands"), "the decoder gives commands itself; remove this section")
+    elif trials is not None and (odd := [c for c in commands.values if c not in trials.classes]):
+        known = ", ".join(trials.classes)
+        problems.add(
+            Section("commands"), f"no trial has the class {', '.join(odd)}; there is: {known}"
+        )
 
 
 def _name(name: object, problems: Problems) -> str:

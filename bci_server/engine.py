@@ -115,8 +115,19 @@ def conduct(
 
 
 def shape_of(session: Session, artifact: Artifact) -> Shape | None:
-    """Return what the session's commands look like; None if it gives none."""
+    """Return what the session's commands look like; None if it gives none.
+
+    Raises
+    ------
+    Mismatch
+        The session gives values to classes that the model does not know.
+    """
     if session.commands is not None:
+        if odd := [c for c in session.commands.values if c not in artifact.labels]:
+            raise Mismatch(
+                f"[commands] gives values to {', '.join(odd)}; the model knows the classes "
+                f"{', '.join(artifact.labels)}"
+            )
         return Shape(session.commands.mode, session.commands.names, session.commands.unit)
     if session.decoder.task == "continuous":
         mode: Mode = getattr(session.decoder, "mode", "velocity")
@@ -165,6 +176,12 @@ def _loop(
     clock: Clock,
     scheduling: Scheduling,
 ) -> Ending:
+    period_ms, stall_ms = 1e3 / stream.signal.rate_hz, session.safety.stall_ms
+    if period_ms >= stall_ms:
+        raise Mismatch(
+            f"a sample comes every {period_ms:g} ms and stall_ms = {stall_ms:g}: the session "
+            f"would always be stalled. Set [safety] stall_ms to {3 * period_ms:g} or so"
+        )
     run = artifact.run(stream.signal, session.pipeline, session.decoder)
     decoder = DecoderName(artifact.kind, artifact.versions.get("bci-server", ""), artifact.hash)
     shape = shape_of(session, artifact)

@@ -30,6 +30,7 @@ def plugins(tmp_path, monkeypatch):
         gain = stranger_gain:Gain
         [bci_server.decoders]
         sides = stranger_sides
+        follow = stranger_follow
         """)
     )
     for name, source in _MODULES.items():
@@ -73,6 +74,15 @@ _MODULES = {
         @dataclass(frozen=True)
         class Gain:
             gain: float = 1.0
+        """,
+    "stranger_follow": """
+        from dataclasses import dataclass
+        __all__ = ["Follow"]
+
+        @dataclass(frozen=True)
+        class Follow:
+            shrinkage: float = 0.1
+            task = "continuous"
         """,
     "stranger_sides": """
         from dataclasses import dataclass

@@ -97,6 +97,8 @@ def test_another_device_or_model_can_take_the_place(plugins, tmp_path):
         ("[[stages]]\nkind = \"gain\"\ngain = 2\n[[stages]]", "[stages]", "begin each with [[stag"),
         ("min_confidence = 0.6", "stall_ms = 0", "stall_ms must be positive"),
         ("min_confidence = 0.6", "min_confidence = 6", "min_confidence lies within 0 and 1"),
+        ("fists = [-1]", "fist = [-1]", "no trial has the class fist; there is: fists, feet"),
+        ('kind = "sides"', 'kind = "follow"', "the decoder gives commands itself"),
         ("[device]", "[device", "it is not TOML"),
     ],
 )  # fmt: skip

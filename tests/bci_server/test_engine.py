@@ -8,6 +8,7 @@ import time
 import msgspec
 import pytest
 
+from bci_server.config import load_session
 from bci_server.control import (
     Answer,
     ArmLease,
@@ -19,8 +20,11 @@ from bci_server.control import (
     Shutdown,
     StopNow,
 )
+from bci_server.engine import conduct
+from bci_server.link.engine_end import EngineEnd
 from bci_server.link.frames import Frames, frame
 from bci_server.wire import CommandMessage, MarkerMessage, PredictionMessage, StatusMessage
+from decoders.stage import Mismatch
 
 WAIT_S = 30.0
 
@@ -153,12 +157,25 @@ def test_a_missing_model_fails_the_session_with_its_name(start, session_file):
     assert b"Traceback" not in engine.process.stderr.read()
 
 
-def test_a_model_for_another_rate_fails_the_session_with_both(start, session_file):
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("rate_hz = 250", "rate_hz = 500", ["250 Hz", "500 Hz"]),
+        ("left = [-1]", "lift = [-1]", ["lift", "left, right"]),
+        ("[outlet]", "[safety]\nstall_ms = 3\n[outlet]", ["every 4 ms", "stall_ms = 3"]),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_with_both(session_file, old, new, said):
     file = session_file()
-    file.write_text(file.read_text().replace("rate_hz = 250", "rate_hz = 500"))
-    reason = start(file).status("failed").reason
-    assert "250" in reason
-    assert "500" in reason
+    file.write_text(file.read_text().replace(old, new))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(file.with_suffix(".sock")))
+    listener.listen()
+    end = EngineEnd(listener)
+    with pytest.raises(Mismatch) as caught:
+        conduct(load_session(file), end)
+    end.close(Goodbye(state="failed"))
+    assert all(words in str(caught.value) for words in said), caught.value
 
 
 def test_killed_it_leaves_an_end_of_file_and_no_goodbye(start, session_file):
