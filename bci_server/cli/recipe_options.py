@@ -87,7 +87,8 @@ def _kind(hint: Any) -> tuple[Any, bool]:
     """Return the type without None, and whether it is a tuple of any length of that type."""
     if get_origin(hint) in (types.UnionType, typing.Union):
         rest = [a for a in get_args(hint) if a is not types.NoneType]
-        hint = rest[0] if len(rest) == 1 else hint
+        # "A name or a number" is read as a text, and as a number if it is one.
+        hint = rest[0] if len(rest) == 1 else str if set(rest) == {str, int} else hint
     if get_origin(hint) is tuple and get_args(hint)[1:] == (Ellipsis,):
         return get_args(hint)[0], True
     return hint, False
@@ -131,6 +132,8 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 def _value(name: str, hint: Any, given: Any) -> Any:
     kind, is_many = _kind(hint)
+    if kind is str and int in get_args(hint) and str(given).isdecimal():
+        return int(given)
     if not is_many:
         return given
     convert: Callable[[str], Any] = kind

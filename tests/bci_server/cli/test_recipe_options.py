@@ -46,6 +46,7 @@ class Headset:
     serial: str | None = None
     loops: bool = False
     start_s: float = 0.0
+    board: str | int = ""
     table: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,6 +85,11 @@ def test_every_kind_of_field_can_be_given() -> None:
         Path("a.edf"), 16, 2.0, 30.0, "dry", ("C3", "C4"), (4.0, 8.0, 12.0), "X1", True, 1.5
     )
     assert given == expected
+
+
+def test_a_name_or_a_number_is_a_number_if_it_is_one() -> None:
+    assert run("a.edf", "--board", "12").board == 12
+    assert run("a.edf", "--board", "cyton").board == "cyton"
 
 
 @pytest.mark.parametrize(

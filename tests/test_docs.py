@@ -1,0 +1,73 @@
+"""What the documents say holds: examples parse, snippets run, every key is there."""
+
+import ast
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from typer.testing import CliRunner
+
+from bci_server import catalog
+from bci_server.__main__ import app
+from bci_server.config import load_session, parse_session
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+KINDS = [(g, kind) for g in get_args(catalog.Group) for kind in catalog.kinds(g)]
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    text = document.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples" / "sessions").glob("*.toml")))
+def test_example_sessions_are_valid(path: Path) -> None:
+    assert load_session(path).name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_toml_in_documents_parses_and_whole_sessions_are_valid(document: Path) -> None:
+    for text in blocks(document, "toml"):
+        if "name" in tomllib.loads(text):
+            parse_session(text, ROOT)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+    missing = [to for to in links if "://" not in to and not (document.parent / to).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize(("group", "kind"), KINDS)
+def test_every_key_of_every_kind_is_documented(group: catalog.Group, kind: str) -> None:
+    page = (ROOT / "docs" / "kinds.md").read_text(encoding="utf-8")
+    found = re.search(rf"^### `{kind}`$(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL)
+    fields = {f.name for f in dataclasses.fields(catalog.load(group, kind)) if f.init}
+    documented = set(re.findall(r"^\| `(\w+)` \|", found[1], re.MULTILINE)) if found else set()
+    assert found, f"no {kind} in docs/kinds.md; run: python docs/make_kinds.py"
+    assert documented == fields, "run: python docs/make_kinds.py"
+
+
+def test_every_command_and_every_option_is_documented() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    names = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
+    names |= {g.name for g in app.registered_groups if g.name}
+    assert not {n for n in names if f"## `bci {n}`" not in page}
+    for name in names - {"stream"}:
+        section = page.split(f"## `bci {name}`")[1].split("\n## ")[0]
+        shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, [name, "--help"]).stdout
+        options = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", shown)) - {"--help"}
+        assert not {o for o in options if o not in section}, name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_python_in_documents_compiles_and_imports(document: Path) -> None:
+    for text in blocks(document, "python"):
+        imports = [line for line in text.splitlines() if re.match(r"(from|import) ", line)]
+        compile(text, str(document), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        exec(compile("\n".join(imports), str(document), "exec"), {})
