@@ -13,7 +13,7 @@ from bci_server.tally import ClassTally, ContinuousTally, Controls
 from bci_server.wire import DecoderName
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder
-from decoders.gathering import Progress, read_all
+from decoders.gathering import Progress, open_ending, read_all
 from decoders.output_hash import OutputHash
 from decoders.pipeline import Decoded, Pipeline, Run
 from decoders.stage import Mismatch
@@ -106,7 +106,7 @@ def evaluate(
     # As live: threads of the linear algebra library sum in another order.
     with threadpool_limits(limits=1):
         for device in recordings:
-            with device.open(clock) as stream:
+            with open_ending(device, clock) as stream:
                 passing.over(stream, artifact.run(stream.signal, pipeline, decoder))
         return passing.result()
 

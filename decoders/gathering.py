@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from decoders.decoder import Event
 from decoders.pipeline import Extraction, Pipeline
 from decoders.stage import Mismatch
+from devices.clock import MONOTONIC, Clock
 from devices.device import Device, EndOfStream, Stream
 from devices.signal import Chunk, Marker, Signal
 
-__all__ = ["Gathered", "Progress", "Truth", "gather", "read_all"]
+__all__ = ["Gathered", "Progress", "Truth", "gather", "open_ending", "read_all", "same_source"]
 
 Progress = Callable[[str, float], None]
 """Is told what is being done, and how many seconds of signal (or parts of 1) are done."""
@@ -88,6 +90,23 @@ class Gathered:
     truth: Truth | None
 
 
+def open_ending(device: Device, clock: Clock = MONOTONIC) -> Stream:
+    """Open a device that is to be read to its end.
+
+    Raises
+    ------
+    DeviceError
+        It cannot be opened.
+    Mismatch
+        It says of itself that it never ends.
+    """
+    if getattr(device, "duration_s", 0.0) == math.inf:
+        raise Mismatch("this simulator never ends; give it a duration_s")
+    if getattr(device, "loop", False):
+        raise Mismatch("a recording that loops never ends; set loop = false")
+    return device.open(clock)
+
+
 def read_all(stream: Stream) -> Iterator[tuple[Chunk, tuple[Marker, ...], Chunk | None]]:
     """Yield what a stream gives, to its end: samples, markers and truth read with them.
 
@@ -121,7 +140,7 @@ def gather(device: Device, pipeline: Pipeline, progress: Progress | None = None)
     Mismatch
         It does not suit the steps.
     """
-    with device.open() as stream:
+    with open_ending(device) as stream:
         return _Gathering(pipeline, stream, progress).run()
 
 
