@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from web_place import TOKEN, Place, prediction
+
+from tests.bci_server.web.web_place import TOKEN, Place, prediction
 
 pytestmark = pytest.mark.anyio
 
