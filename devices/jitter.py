@@ -40,6 +40,7 @@ class Dejitter:
         self._nominal_s = 1.0 / rate_hz
         self._n_fit = max(_MIN_FIT, round(_FIT_S * rate_hz))
         self._steps = np.arange(self._n_fit, dtype=np.float64)
+        self._stamps = np.zeros(self._n_fit)
         self._centre = (self._n_fit - 1) / 2
         self._spread = float(np.sum((self._steps - self._centre) ** 2))
         self._limit_s = max(0.1 * self._nominal_s, 5e-5)
@@ -52,7 +53,7 @@ class Dejitter:
         self._line_s: float | None = None
         self._is_smoothing = self._is_doubtful = False
         self._n_fits = 0
-        self._clear()
+        self._n = 0
 
     def smooth(self, times: NDArray[np.float64]) -> None:
         """Smooth (n,) `times` in place; they follow the last ones without a gap."""
@@ -66,27 +67,24 @@ class Dejitter:
         """Take samples up to the end of the present fit, at most."""
         if self._line_s is None:
             self._line_s = float(times[0])
-        steps = self._steps[self._n : self._n + len(times)]
-        line = steps * self._period_s
-        line += self._line_s
-        late = times - line
-        self._n += len(times)
-        self._sum += float(late.sum())
-        self._sum_steps += float(late @ steps)
-        self._sum_squares += float(late @ late)
+        start, self._n = self._n, self._n + len(times)
+        self._stamps[start : self._n] = times
         if self._is_smoothing:
+            line = self._steps[start : self._n] * self._period_s
+            line += self._line_s
             np.clip(line, times - self.bound_s, times + self.bound_s, out=times)
         if self._n == self._n_fit:
             self._fit(self._line_s)
 
     def _fit(self, line_s: float) -> None:
         """Judge the jitter around the fit, and lead the line on through its mean."""
-        mean_s = self._sum / self._n_fit
-        slope_s = (self._sum_steps - self._centre * self._sum) / self._spread
-        variance = self._sum_squares / self._n_fit - mean_s**2
+        late = self._stamps - (line_s + self._steps * self._period_s)
+        mean_s = float(late.mean())
+        slope_s = float(late @ (self._steps - self._centre)) / self._spread
+        variance = float(late @ late) / self._n_fit - mean_s**2
         variance -= slope_s**2 * self._spread / self._n_fit
         jitter_s = math.sqrt(max(variance, 0.0))
-        self._clear()
+        self._n = 0
         if max(abs(mean_s), jitter_s) > self.bound_s:
             self._doubt(line_s)
             return
@@ -107,7 +105,3 @@ class Dejitter:
         else:
             self._is_doubtful = True
             self._line_s = line_s + self._n_fit * self._period_s
-
-    def _clear(self) -> None:
-        self._n = 0
-        self._sum = self._sum_steps = self._sum_squares = 0.0
