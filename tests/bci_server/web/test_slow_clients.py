@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from bci_server.sockets import PromptProtocol
-from tests.bci_server.web.web_place import command, marker, signal, until
+from tests.bci_server.web.web_place import command, marker, serving, signal, until
 
 pytestmark = pytest.mark.anyio
 
@@ -109,3 +109,61 @@ async def test_the_oldest_signal_is_dropped_and_the_count_told(place):
             got.append(await ws.receive())
     assert sum(m["dropped"] for m in got) + len(got) == 400
     assert [m["seq"] for m in got] == sorted(m["seq"] for m in got)
+
+
+async def test_a_frozen_client_that_answers_no_ping_is_cut_off(place):
+    place.server.config.ws_ping_interval = place.server.config.ws_ping_timeout = 0.05
+    async with place.frozen("commands"):
+        await until(lambda: len(place.live.hub.rates("commands")) == 1)
+        for n in range(2000):
+            place.publish(command(n))
+        await until(lambda: not place.server.server_state.connections)
+        await until(lambda: place.services.crowd.n == 0)
+
+
+@pytest.fixture
+async def plain(anyio_backend):
+    """A server that knows nothing of us: plain ASGI."""
+    async with serving(websockets="websockets-sansio") as place:
+        yield place
+
+
+async def test_plain_asgi_will_do(plain):
+    async with plain.subscribed("markers", "commands") as ws:
+        for n in range(50):
+            plain.publish(marker(str(n)))
+        assert await _seqs(ws, 50) == list(range(1, 51))
+        plain.publish(*(command(n) for n in range(50)))
+        assert (await ws.receive())["sample"] == 49  # nobody knew whether there was room
+    await until(lambda: not plain.live.clients)
+
+
+async def test_plain_asgi_says_why_it_closes(plain):
+    async with plain.websocket(token="wrong") as ws:
+        assert (await ws.receive())["code"] == "unauthorized"
+        assert await ws.close_code() == 4401
+    async with plain.websocket() as ws:
+        await ws.receive()
+        await ws.ws.send("nonsense")
+        assert (await ws.receive())["code"] == "bad_message"
+        assert await ws.close_code() == 4400
+
+
+async def test_plain_asgi_closes_who_cannot_follow(plain):
+    async with plain.subscribed("markers") as ws:
+        plain.publish(*(marker(str(n)) for n in range(600)))
+        assert (await ws.receive_of("error"))["code"] == "too_slow"
+        assert await ws.close_code() == 4008
+    assert plain.services.crowd.n_too_slow == 1
+
+
+async def test_a_client_that_leaves_while_much_waits_is_forgotten(plain, place):
+    for somewhere in (plain, place):
+        async with somewhere.frozen("markers", "commands"):
+            await until(lambda there=somewhere: len(there.live.hub.rates("markers")) == 1)
+            for n in range(800):
+                somewhere.publish(marker(f"{n:0100}"))
+                await asyncio.sleep(0)
+        await until(lambda there=somewhere: there.services.crowd.n == 0)
+        assert not somewhere.live.clients
+        assert not somewhere.live.hub.rates("markers")

@@ -33,6 +33,7 @@ from bci_server.link.frames import Frames, frame
 from bci_server.live import Live
 from bci_server.services import Crowd, DevicesShape, Services
 from bci_server.settings import Settings
+from bci_server.sockets import PromptProtocol
 from bci_server.web import server_config
 from bci_server.wire import (
     CommandMessage,
@@ -361,7 +362,7 @@ async def _no_devices() -> DevicesShape:
 
 
 @asynccontextmanager
-async def serving(**changes) -> AsyncIterator[Place]:
+async def serving(websockets=PromptProtocol, **changes) -> AsyncIterator[Place]:
     """Run a server with one session, ``demo``, and its engine."""
     with tempfile.TemporaryDirectory(prefix="bci") as folder:
         engine = FakeEngine(str(Path(folder) / "engine"))
@@ -389,7 +390,8 @@ async def serving(**changes) -> AsyncIterator[Place]:
         services.directory.apply(Sessions(sessions=(record,)))
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
-            server = uvicorn.Server(server_config(services, Settings(_env_file=None)))
+            server = uvicorn.Server(server_config(services, Settings()))
+            server.config.ws = websockets
             # `Server.serve` without its main loop, which looks ten times a second whether to end.
             server.config.load()
             server.lifespan = server.config.lifespan_class(server.config)
