@@ -10,6 +10,7 @@ import secrets
 from typing import NoReturn, assert_never
 
 import msgspec
+import structlog
 
 from bci_server.auth import Grant, Scope, Tokens
 from bci_server.control import (
@@ -50,6 +51,8 @@ UNAUTHORIZED = 4401
 
 _NEEDS_CONTROL = (MarkerCall, Arm, Renew, Disarm, Clear)
 _TYPES = "auth, subscribe, unsubscribe, ping, marker, arm, renew, disarm, stop, clear"
+
+_log = structlog.get_logger(__name__)
 
 _from_json = msgspec.json.Decoder(ClientMessage).decode
 _from_msgpack = msgspec.msgpack.Decoder(ClientMessage).decode
@@ -131,12 +134,14 @@ class Conversation:
 
     def open(self) -> None:
         """Greet the client."""
+        _log.info("client connected", session=self._live.name, token=self._grant.name)
         self._live.clients.add(self._listener)
         self._listener.push(Encoded(self._live.hello()))
 
     def close(self) -> None:
         """Take in that the client has gone."""
         self._live.left(self._listener, self._holder)
+        _log.info("client left", session=self._live.name, token=self._grant.name)
 
     async def hear(self, message: ClientMessage) -> None:
         """Carry out what the client asks, and answer.
@@ -199,7 +204,7 @@ class Conversation:
         live = self._live
         if isinstance(message, Stop):
             # The effector need not wait for the engine to agree.
-            live.hub.neutral("stopped")
+            live.hub.neutral("stopped", "good")
         try:
             answer = await live.engine.call(self._control(message))
         except LinkLost as lost:

@@ -58,6 +58,13 @@ async def run(settings: Settings, listen_fd: int, supervisor_fd: int) -> None:
         A listening socket.
     supervisor_fd
         The line to the supervisor.
+
+    Raises
+    ------
+    BadSetting
+        The certificate cannot be used.
+    BadTokenFile
+        The stored token cannot be used.
     """
     directory = Directory()
     supervisor = SupervisorLink(supervisor_fd, directory.apply)
@@ -71,7 +78,15 @@ async def run(settings: Settings, listen_fd: int, supervisor_fd: int) -> None:
         tickets=Tickets(),
         crowd=Crowd(settings.max_clients),
     )
-    server = uvicorn.Server(server_config(services, settings))
+    config = server_config(services, settings)
+    try:
+        config.load()
+    except OSError as e:  # of ssl, too
+        raise BadSetting(
+            f"BCI_TLS_CERTIFICATE={settings.tls_certificate} and BCI_TLS_KEY={settings.tls_key} "
+            f"cannot be used: {e}"
+        ) from e
+    server = uvicorn.Server(config)
     watching = asyncio.create_task(supervisor.run(), name="supervisor")
     breaking = asyncio.create_task(directory.broke.wait(), name="broken lines")
     gc.freeze()
@@ -129,7 +144,11 @@ def log_to_stderr(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import shutil
 import socket
+import ssl
 import subprocess
 import sys
 from contextlib import asynccontextmanager
@@ -143,4 +145,47 @@ async def test_a_wrong_setting_is_refused_without_a_trace(tmp_path):
     assert process.returncode == 1
     assert b"BCI_PORT" in errors
     assert b"eighty" in errors
+    assert b"Traceback" not in errors
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A key and a certificate for 127.0.0.1, signed by itself."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+            *("-nodes", "-days", "2", "-subj", "/CN=bci", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-out", str(certificate), "-keyout", str(key)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
+
+
+async def test_serves_over_tls_where_told(tmp_path, engine, certificate):
+    path, key = certificate
+    environment = {"BCI_TLS_CERTIFICATE": str(path), "BCI_TLS_KEY": str(key)}
+    record = SessionRecord(name="demo", file="f", socket=engine.path, process="running", run=1)
+    async with web_process(tmp_path, environment) as (_, port, supervisor):
+        await supervisor.say(Sessions(sessions=(record,)))
+        await engine.linked()
+        token = (tmp_path / "token").read_text().strip()
+        trust = ssl.create_default_context(cafile=path)
+        url = f"https://127.0.0.1:{port}"
+        async with connect(url, token, session="demo", tls=trust) as client:
+            assert await client.marker("over TLS") == 1234
+
+
+async def test_a_certificate_that_is_none_is_refused_without_a_trace(tmp_path):
+    environment = {"BCI_TLS_CERTIFICATE": "/nowhere.pem", "BCI_TLS_KEY": "/nowhere.key"}
+    async with web_process(tmp_path, environment) as (process, _, _):
+        _, errors = await ended(process)
+    assert process.returncode == 1
+    assert b"/nowhere.pem" in errors
     assert b"Traceback" not in errors
