@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Annotated
 
 import typer
@@ -23,6 +22,8 @@ def health(
 
     Looks where `bci serve` listens: BCI_HOST, BCI_PORT, and TLS if BCI_TLS_CERTIFICATE is set.
     """
+    import ssl
+
     from bci_server.cli.server_address import get_json, local_url, read_settings
 
     # The certificate is for the name that others use; this is the same machine.

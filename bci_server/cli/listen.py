@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
 from bci_server.cli.outcome import CommandError
-from bci_server.cli.screen import note
-
-if TYPE_CHECKING:
-    from bci_server.client import Client
 
 __all__ = ["listen"]
 
@@ -56,6 +49,7 @@ def listen(
     ] = False,
 ) -> None:
     """Print what a session says, until Ctrl-C. Connects again by itself, and says what was lost."""
+    from bci_server.cli.listening import print_messages
     from bci_server.cli.server_address import find_session, tls_context
     from bci_server.client import connect
 
@@ -66,7 +60,7 @@ def listen(
         client = connect(target.url, target.token, session=target.session, tls=tls)
     except ValueError as error:
         raise CommandError(str(error)) from error
-    asyncio.run(_listen(client, wanted, rate_hz, count, as_json))
+    print_messages(client, wanted, rate_hz, count, as_json)
 
 
 def _topics(given: str) -> tuple[Any, ...]:
@@ -79,42 +73,3 @@ def _topics(given: str) -> tuple[Any, ...]:
     if not wanted:
         raise CommandError(f"--topics is empty; there is: {', '.join(known)}")
     return wanted
-
-
-async def _listen(
-    client: Client, topics: tuple[Any, ...], rate_hz: float | None, count: int, as_json: bool
-) -> None:
-    printing = asyncio.ensure_future(_print(client, topics, rate_hz, count, as_json))
-    loop = asyncio.get_running_loop()
-    for kind in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(kind, printing.cancel)
-    await asyncio.wait([printing])
-    if not printing.cancelled():
-        printing.result()
-
-
-async def _print(
-    client: Client, topics: tuple[Any, ...], rate_hz: float | None, count: int, as_json: bool
-) -> None:
-    import msgspec
-
-    from bci_server.cli.message_line import message_line
-    from bci_server.client import Lost
-
-    n = 0
-    async with client:
-        note(f"{client.url}: connected; Ctrl-C ends.")
-        async for message in client.subscribe(*topics, rate_hz=rate_hz):
-            if isinstance(message, Lost):
-                n_lost = "" if message.n is None else f"{message.n} "
-                note(f"lost {n_lost}messages of {', '.join(message.topics)}: {message.reason}")
-                continue
-            if as_json:
-                line = msgspec.json.encode(message).decode()
-            else:
-                line = message_line(message, client.age_s(message))
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-            n += 1
-            if n == count:
-                return
