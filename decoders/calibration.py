@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,11 +61,11 @@ def calibrate(
     """
     if not recordings:
         raise Mismatch("there is no recording to fit on; name at least one")
-    gathered = [gather(device, pipeline, progress) for device in recordings]
-    picked = same_source(gathered)
-    training = training_of(gathered, pipeline, decoder, target)
     # Threads of the linear algebra library sum in another order; one thread gives one result.
     with _one_thread():
+        gathered = [gather(device, pipeline, progress) for device in recordings]
+        picked = same_source(gathered)
+        training = training_of(gathered, pipeline, decoder, target)
         metrics = cross_validate(decoder, training, progress)
         if progress is not None:
             progress("fitting", 0.0)
@@ -244,6 +245,8 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def _one_thread() -> Any:
+    """Limit the libraries that are loaded by now; so load the one that brings its own."""
+    importlib.import_module("scipy.linalg")
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(limits=1)
