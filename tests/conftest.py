@@ -14,6 +14,16 @@ _LSL_CONFIG.flush()
 os.environ["LSLAPICFG"] = _LSL_CONFIG.name
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_linear_algebra_thread():
+    """Run on one thread, as live runs do: several sum in another order, and fight over cores."""
+    import scipy.linalg  # noqa: F401 (brings a library of its own, which must be there to be limited)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
+
+
 @pytest.fixture(scope="session")
 def lsl():
     """pylsl, in a session of its own that child processes share."""
