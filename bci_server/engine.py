@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bci_server import lifeline
@@ -37,6 +38,7 @@ from decoders.output import Mode
 from decoders.stage import Mismatch
 from devices.clock import MONOTONIC, Clock
 from devices.device import DeviceError, DeviceNotFound, Stream
+from devices.signal import Chunk
 
 __all__ = ["Options", "conduct", "main", "shape_of"]
 
@@ -107,11 +109,23 @@ def conduct(
         It cannot begin; the message is for the user.
     """
     artifact = Artifact.load(session.model)
+    with threadpool_limits(1):
+        _warm_up(session, artifact)
     stream = _open(session, end, clock)
     if stream is None:
         return Ending("ended", "shut down before the device was there")
     with threadpool_limits(1), stream:
         return _loop(session, artifact, stream, end, clock, scheduling)
+
+
+def _warm_up(session: Session, artifact: Artifact) -> None:
+    """Decode some noise, so that the first real samples find every module loaded."""
+    signal = artifact.signal
+    run = artifact.run(signal, session.pipeline, session.decoder)
+    n = 3 * run.hop
+    noise = np.random.default_rng(0).standard_normal((n, signal.n_channels), np.float32)
+    for _ in run.feed(Chunk(np.arange(n) / signal.rate_hz, noise)):
+        pass
 
 
 def shape_of(session: Session, artifact: Artifact) -> Shape | None:

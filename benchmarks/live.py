@@ -41,7 +41,6 @@ from devices.liblsl import LslConfig  # noqa: E402
 SESSIONS = ROOT / "examples" / "sessions"
 DATA = ROOT.parent / "shared" / "data"
 PAIRS = {"imagery": ("S001R06", "S001R10"), "executed": ("S001R05", "S001R09")}
-_SILENCE_S = 2.0
 
 
 @dataclass
@@ -55,7 +54,10 @@ class Received:
     lost: list[Lost] = field(default_factory=list)
 
     def outputs_sha256(self) -> str:
-        """Return the hash of the decoder's outputs, as ``bci evaluate`` makes it."""
+        """Return the hash of the decoder's outputs, as ``bci evaluate`` makes it.
+
+        Equal only if each one was received: a client that cannot follow has the newest instead.
+        """
         outputs = OutputHash()
         for p in self.predictions:
             outputs.prediction(p.sample, p.probabilities, p.decision, p.cue_sample)
@@ -125,16 +127,10 @@ async def _collect(address: str, name: str, token: str, stream: list[str]) -> Re
             *command, stdin=asyncio.subprocess.PIPE, cwd=ROOT
         )
         sending = asyncio.create_task(sender.wait())
-        pending = asyncio.ensure_future(anext(messages))
-        while True:
-            done, _ = await asyncio.wait({pending}, timeout=_SILENCE_S)
-            if pending in done:
-                message = pending.result()
-                _sort(received, message)
-                pending = asyncio.ensure_future(anext(messages))
-            if sending.done() and _is_over(received, pending in done and message):
+        async for message in messages:
+            _sort(received, message)
+            if sending.done() and _is_over(received, message):
                 break
-        pending.cancel()
     return received
 
 
