@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from bci_server import catalog
 from bci_server.mapping import Commands
+from bci_server.record_names import Record
 from bci_server.safety.limits import Safety
 from bci_server.sections import Problems, Section, build
 from decoders.decoder import Decoder
@@ -45,6 +46,7 @@ _SECTIONS = (
     "commands",
     "safety",
     "outlet",
+    "record",
 )
 
 
@@ -115,10 +117,12 @@ class Session:
         The recipes, in the order that samples flow.
     model
         Folder of the fitted weights. Need not exist before calibration.
-    target, commands, safety, outlet
+    target, commands, safety, outlet, record
         The sections of these names.
     document
         The file's content as read, for manifests and displays.
+    text
+        The file itself, for recordings.
     """
 
     name: str
@@ -131,6 +135,8 @@ class Session:
     safety: Safety = field(default_factory=Safety)
     outlet: Outlet = field(default_factory=Outlet)
     document: Mapping[str, Any] = field(default_factory=dict)
+    record: Record | None = None
+    text: str = ""
 
     def with_device(self, device: Device) -> Session:
         """Return the same session on another device."""
@@ -183,7 +189,7 @@ def parse_session(text: str, folder: Path, source: str = "the session") -> Sessi
     session = _session(document, folder, problems)
     if session is None or problems.found:
         raise BadSession(source, problems.found)
-    return session
+    return replace(session, text=text)
 
 
 def device_of(section: Mapping[str, object]) -> Device:
@@ -216,6 +222,9 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
     commands = _fixed(document, "commands", Commands, problems)
     safety = _fixed(document, "safety", Safety, problems) or Safety()
     outlet = _fixed(document, "outlet", Outlet, problems) or Outlet()
+    record = _fixed(document, "record", Record, problems)
+    if record is not None:
+        record = replace(record, folder=str(folder / Path(record.folder).expanduser()))
     if blocks is not None and safety.ttl_ms <= 1e3 * blocks.hop_s:
         problems.add(
             Section("safety"),
@@ -228,7 +237,7 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
         return None
     pipeline = Pipeline(blocks.hop_s, blocks.channels, Chain(stages), trials)
     return Session(
-        name, device, pipeline, decoder, model, target, commands, safety, outlet, document
+        name, device, pipeline, decoder, model, target, commands, safety, outlet, document, record
     )
 
 

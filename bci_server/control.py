@@ -35,8 +35,10 @@ __all__ = [
     "SessionRecord",
     "Sessions",
     "Shutdown",
+    "StartRecording",
     "StartSession",
     "StopNow",
+    "StopRecording",
     "StopSession",
     "SupervisorMessage",
     "WatchSignal",
@@ -99,11 +101,30 @@ class WatchSignal(_Called, frozen=True, kw_only=True, tag="watch_signal"):
     rate_hz: float | None = None
 
 
+class StartRecording(_Called, frozen=True, kw_only=True, tag="start_recording"):
+    """Record from now on, into a new file; the answer says which."""
+
+
+class StopRecording(_Called, frozen=True, kw_only=True, tag="stop_recording"):
+    """End the recording; the answer says which file it is."""
+
+
 class Shutdown(_Called, frozen=True, kw_only=True, tag="shutdown"):
     """End the engine in good order."""
 
 
-Control = ArmLease | RenewLease | DisarmLease | StopNow | ClearStop | Mark | WatchSignal | Shutdown
+Control = (
+    ArmLease
+    | RenewLease
+    | DisarmLease
+    | StopNow
+    | ClearStop
+    | Mark
+    | WatchSignal
+    | StartRecording
+    | StopRecording
+    | Shutdown
+)
 
 
 class Answer(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="answer"):
@@ -115,6 +136,7 @@ class Answer(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="a
     fix: str | None = None
     sample: int | None = None
     lease_ms: float | None = None
+    file: str | None = None
 
 
 class Heartbeat(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="heartbeat"):

@@ -29,6 +29,8 @@ from bci_server.link.engine_end import EngineEnd
 from bci_server.link.frames import frame
 from bci_server.loop import About, Ending, Loop, Sink
 from bci_server.outlet import LslOutlets
+from bci_server.recorder import Recorder, RecordingRefused
+from bci_server.recording_file import Content
 from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.scheduling import Scheduling, raise_priority
@@ -105,7 +107,7 @@ def conduct(
 
     Raises
     ------
-    ArtifactError, Mismatch, DeviceError
+    ArtifactError, Mismatch, DeviceError, RecordingRefused
         It cannot begin; the message is for the user.
     """
     artifact = Artifact.load(session.model)
@@ -160,7 +162,7 @@ def _conduct(options: Options, end: EngineEnd) -> Ending:
         return _failed(Path(options.file).stem, e, end)
     try:
         return conduct(session, end, raise_priority())
-    except (ArtifactError, Mismatch, DeviceError) as e:
+    except (ArtifactError, Mismatch, DeviceError, RecordingRefused) as e:
         return _failed(session.name, e, end)
 
 
@@ -203,6 +205,7 @@ def _loop(
     if session.outlet.lsl:
         labels = artifact.labels if session.decoder.task == "classes" else ()
         sinks.append(LslOutlets(session.name, shape, labels))
+    recorder = _recorder(session, artifact, stream, clock)
     loop = Loop(
         About(session.name, stream.identity, decoder, scheduling),
         stream,
@@ -213,10 +216,42 @@ def _loop(
         sinks,
         end,
         clock,
+        recorder,
     )
     gc.collect()
     gc.freeze()
-    return loop.run()
+    if recorder is None:
+        return loop.run()
+    ending = Ending("failed", "the engine ended where it should not")
+    try:
+        if session.record is not None and session.record.enabled:
+            recorder.start_and_wait()
+        ending = loop.run()
+    finally:
+        recorder.close(ending.state, ending.reason)
+    return ending
+
+
+def _recorder(
+    session: Session, artifact: Artifact, stream: Stream, clock: Clock
+) -> Recorder | None:
+    if session.record is None:
+        return None
+    content = Content(
+        name=session.name,
+        identity=stream.identity,
+        signal=stream.signal,
+        truth=stream.truth_signal,
+        has_sender_times=stream.sender_times() is not None,
+        modality=session.record.modality,
+        about={
+            "participant": session.record.participant,
+            "session_file": session.text,
+            "decoder": artifact.kind,
+            "model": artifact.hash,
+        },
+    )
+    return Recorder(session.record, content, clock)
 
 
 def _status(name: str, state: SessionState, reason: str, clock: Clock) -> StatusMessage:

@@ -20,15 +20,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bci_server.control import Answer, Control, Mark, Shutdown, WatchSignal
+from bci_server.control import (
+    Answer,
+    Control,
+    Mark,
+    Shutdown,
+    StartRecording,
+    StopRecording,
+    WatchSignal,
+)
 from bci_server.display import Display
 from bci_server.mapping import Commands
 from bci_server.messages import (
     channel_health,
     marker_message,
     prediction_message,
+    recording_answer,
+    recording_status,
     token_message,
 )
+from bci_server.recorder import Recorder
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
 from bci_server.timing import Timing
@@ -77,7 +88,7 @@ class Controls(Protocol):
         """Return the oldest control that waits; None at once if there is none."""
 
     def answer(self, answer: Answer) -> None:
-        """Answer one; return at once."""
+        """Answer one; return at once. May be called from any thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +153,9 @@ class Loop:
         What is asked from outside.
     clock
         Stamps everything.
+    recorder
+        Takes everything that goes in and comes out; None: nothing can be recorded. Not closed
+        here.
     """
 
     def __init__(
@@ -155,13 +169,15 @@ class Loop:
         sinks: Sequence[Sink],
         controls: Controls,
         clock: Clock,
+        recorder: Recorder | None = None,
     ) -> None:
         self._about = about
         self._stream = stream
         self._run = run
         self._guard = guard
         self._commands = commands
-        self._sinks = tuple(sinks)
+        self._recorder = recorder
+        self._sinks = tuple(sinks) if recorder is None else (*sinks, recorder)
         self._controls = controls
         self._clock = clock
         self._stall_s = 1e-3 * safety.stall_ms
@@ -209,7 +225,7 @@ class Loop:
         self._attend()  # first: a stop that came before the samples counts before them
         if chunk is not None:
             self._take(chunk, now_s)
-        elif self._state == "running" and now_s - self._received_s >= self._stall_s:
+        elif self._state == "running" and now_s >= self._received_s + self._stall_s:
             self._stall()
         self._keep_up(self._clock.now())
 
@@ -220,14 +236,20 @@ class Loop:
             self._status_due_s = now_s
         self._n_samples += len(chunk)
         markers = self._stream.take_markers()
+        truth = None
         if self._stream.truth_signal is not None:
-            self._stream.take_truth()  # nobody looks at it here, and it must not pile up
-        marks, self._marks = self._marks, []
+            truth = self._stream.take_truth()  # only recorded, but it must not pile up
+        marks, self._marks = tuple(self._marks), []
+        if self._recorder is not None:
+            own = self._stream.sender_times()
+            self._recorder.take(chunk, own, markers, marks, truth, now_s)
         for decoded in self._run.feed(chunk, markers, marks):
             self._publish(decoded)
 
     def _publish(self, decoded: Decoded) -> None:
         decoded_s = self._clock.now()
+        if self._recorder is not None:
+            self._recorder.said(decoded)
         moment = decoded.moment
         self._sample = moment.sample
         ledger = self._ledger = Ledger(moment.time_s, self._received_s, decoded_s)
@@ -310,6 +332,8 @@ class Loop:
                 self._controls.answer(Answer(call=control.call, ok=True))
             case Mark():
                 self._mark(control)
+            case StartRecording() | StopRecording():
+                self._record(control)
             case WatchSignal():
                 wanted = control.rate_hz is not None and control.rate_hz > 0
                 self._display = (
@@ -325,6 +349,18 @@ class Loop:
         self._marks.append(Event(sample, mark.label, mark.source))
         self._controls.answer(Answer(call=mark.call, ok=True, sample=sample))
 
+    def _record(self, asked: StartRecording | StopRecording) -> None:
+        recorder, call = self._recorder, asked.call
+        if recorder is None:
+            error = "this session has no [record] section, so it cannot be recorded"
+            fix = 'add [record] with participant = "…" (a code) to its file and restart it'
+            self._controls.answer(Answer(call=call, ok=False, error=error, fix=fix))
+        elif isinstance(asked, StartRecording):
+            recorder.start(lambda result: self._controls.answer(recording_answer(call, result)))
+        else:
+            recorder.stop(lambda result: self._controls.answer(recording_answer(call, result)))
+        self._status_due_s = self._clock.now()
+
     def _keep_up(self, now_s: float) -> None:
         if self._state != "running" and now_s >= self._neutral_due_s:
             self._neutral(now_s)
@@ -335,6 +371,11 @@ class Loop:
     def _status(self, now_s: float) -> None:
         self._status_due_s = now_s + _STATUS_S
         health, about = self._stream.health(), self._about
+        alarms: tuple[str, ...] = ("stopped",) if self._guard.lease.stopped else ()
+        recording = None
+        if self._recorder is not None:
+            state = self._recorder.state
+            alarms, recording = (*alarms, *state.alarms), recording_status(state)
         self._put(
             StatusMessage(
                 topic="status",
@@ -358,7 +399,8 @@ class Loop:
                 deadline_misses=self._timing.deadline_misses,
                 latency_ms=self._timing.percentiles(now_s),
                 scheduling=about.scheduling,
-                alarms=("stopped",) if self._guard.lease.stopped else (),
+                alarms=alarms,
+                recording=recording,
             )
         )
 

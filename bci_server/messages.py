@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from bci_server.control import Answer
+from bci_server.recorder import RecordingRefused, RecordingState
 from bci_server.wire import (
     AlternativeMessage,
     ChannelHealth,
@@ -10,12 +14,20 @@ from bci_server.wire import (
     MarkerMessage,
     PredictionMessage,
     Quality,
+    RecordingStatus,
     TokenMessage,
 )
 from decoders.decoder import Event
 from decoders.output import Prediction, Token
 
-__all__ = ["channel_health", "marker_message", "prediction_message", "token_message"]
+__all__ = [
+    "channel_health",
+    "marker_message",
+    "prediction_message",
+    "recording_answer",
+    "recording_status",
+    "token_message",
+]
 
 
 def prediction_message(
@@ -72,3 +84,17 @@ def channel_health(channels: tuple[str, ...], bad: tuple[str, ...]) -> tuple[Cha
         ChannelHealth(c, "bad", "values are not finite") if c in bad else ChannelHealth(c, "good")
         for c in channels
     )
+
+
+def recording_status(state: RecordingState) -> RecordingStatus | None:
+    """Return what the status says of a recording; None while there is none."""
+    if state.path is None:
+        return None
+    return RecordingStatus(state.path.name, state.n_samples, state.n_lost)
+
+
+def recording_answer(call: int, result: Path | RecordingRefused | None) -> Answer:
+    """Return the answer to who asked to start or stop a recording."""
+    if isinstance(result, RecordingRefused):
+        return Answer(call=call, ok=False, error=str(result), fix=result.fix)
+    return Answer(call=call, ok=True, file=None if result is None else str(result))

@@ -163,6 +163,14 @@ class Percentiles(msgspec.Struct, frozen=True):
     p999: float
 
 
+class RecordingStatus(msgspec.Struct, frozen=True):
+    """How the recording is doing: its file's name, samples written, samples that could not be."""
+
+    file: str
+    n_samples: int
+    n_lost: int
+
+
 class StatusMessage(_Data, frozen=True, kw_only=True, tag="status"):
     """How the session is doing. In order, nothing skipped.
 
@@ -195,6 +203,7 @@ class StatusMessage(_Data, frozen=True, kw_only=True, tag="status"):
     latency_ms: dict[str, Percentiles] = {}
     scheduling: str = ""
     alarms: tuple[str, ...] = ()
+    recording: RecordingStatus | None = None
 
 
 class Hello(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="hello"):

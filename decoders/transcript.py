@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from decoders.output import Command, Output, Prediction, Token
 
-__all__ = ["Transcript", "parse_line"]
+__all__ = ["Transcript", "parse_line", "plain_number"]
 
 _TYPES: dict[str, type[Prediction] | type[Command] | type[Token]] = {
     "prediction": Prediction,
@@ -43,7 +44,10 @@ class Transcript:
         if not outputs:
             return ""
         listed = [
-            {"type": type(output).__name__.lower(), **msgspec.to_builtins(output)}
+            {
+                "type": type(output).__name__.lower(),
+                **msgspec.to_builtins(output, enc_hook=plain_number),
+            }
             for output in outputs
         ]
         line = self._encode({"sample": sample, "outputs": listed})
@@ -54,6 +58,14 @@ class Transcript:
     def sha256(self) -> str:
         """The hash of all lines so far, in hex digits."""
         return self._hash.hexdigest()
+
+
+def plain_number(value: Any) -> Any:
+    """Return what JSON can hold for a number of numpy's; for encoders that know only Python's."""
+    # numpy's float64 is a float to Python, so decoders may well put it out.
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"an output cannot hold a {type(value).__name__}")
 
 
 def parse_line(line: str) -> tuple[int, tuple[Output, ...]]:

@@ -1,5 +1,5 @@
 import threading
-from collections import deque
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -44,29 +44,25 @@ def test_more_than_all_of_it_never_fits():
 
 
 def test_two_threads_pass_everything_in_order():
-    ring, told, done = Ring(1000), deque(), threading.Event()
-    rng = np.random.default_rng(0)
-    sizes = rng.integers(1, 300, 5000).tolist()
+    ring, told, released = Ring(1000), SimpleQueue(), threading.Semaphore(0)
+    sizes = np.random.default_rng(0).integers(1, 300, 3000).tolist()
     wrong = []
 
     def read():
         for i, size in enumerate(sizes):
-            while not told:
-                if done.wait(0):
-                    return
-            piece, end = told.popleft()
+            piece, end = told.get(timeout=60)
             if not (piece[:size] == i % 251).all():
                 wrong.append(i)
             ring.release(end)
+            released.release()
 
     reader = threading.Thread(target=read)
     reader.start()
     for i, size in enumerate(sizes):
         while (piece := ring.reserve(size)) is None:
-            assert reader.is_alive()
+            assert released.acquire(timeout=60)
         piece[:size] = i % 251
-        told.append((piece, ring.end))
+        told.put((piece, ring.end))
     reader.join(60)
-    done.set()
     assert wrong == []
     assert ring.used == 0

@@ -2,6 +2,7 @@ import hashlib
 import math
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +32,15 @@ def test_the_hash_is_of_the_lines():
     lines = [transcript.add(i, (Prediction(("a", "b"), (0.5, 0.5)),)) for i in range(5)]
     text = "".join(f"{line}\n" for line in lines)
     assert transcript.sha256 == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_numbers_of_numpys_are_numbers():
+    hashes = set()
+    for p in (np.float64(0.1), 0.1):
+        transcript = Transcript()
+        transcript.add(7, (Prediction(("a",), (p,)),))
+        hashes.add(transcript.sha256)
+    assert len(hashes) == 1
 
 
 def test_nothing_said_is_no_line_and_changes_nothing():

@@ -1,0 +1,328 @@
+"""One recording of a session: which streams it has, and what is written to each.
+
+All of them are XDF streams of one file. What a person looks at is first: the signal as it came
+with the sender's stamps and clock offsets, the markers, the truth. What an exact replay needs
+besides is in streams whose type begins with ``bci.``:
+
+``times``     when each sample was, on this machine's clock, as the decoder saw it
+``chunks``    how the samples arrived: how many, when, and whether some were missing before
+``feed``      which markers and events went in with which chunk
+``events``    the events as they were bound to samples
+``outputs``   what the decoder said, line by line (`decoders.transcript`)
+``messages``  what clients were told of commands and of the session's state
+``log``       the start, what was lost, the end with the outputs' hash
+
+A samples chunk of the signal is what one read gave. Its row in ``chunks`` comes last: who reads a
+file that was torn off goes by it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from bci_server.record_names import Modality
+from bci_server.wire import CommandMessage, StatusMessage
+from decoders.decoder import Event
+from decoders.output import Output
+from decoders.transcript import Transcript, plain_number
+from devices.recording.checked_file import CheckedFile
+from devices.recording.xdf_writer import XdfStream, XdfWriter
+from devices.signal import Marker, Signal
+
+__all__ = ["Content", "Fed", "Item", "Lost", "RecordingFile", "Said", "Truth"]
+
+_KINDS: dict[Modality, str] = {
+    "eeg": "EEG",
+    "ieeg": "ECoG",
+    "meg": "MEG",
+    "emg": "EMG",
+    "nirs": "NIRS",
+    "beh": "Control",
+}
+_BOUNDARY_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is recorded of one session.
+
+    Parameters
+    ----------
+    name
+        The session's.
+    identity
+        The device's.
+    signal, truth
+        What comes from it.
+    has_sender_times
+        Somebody else stamped the samples.
+    modality
+        What is measured.
+    about
+        What is known of the session: its file's text, the model's hash, the participant's code.
+    """
+
+    name: str
+    identity: str
+    signal: Signal
+    truth: Signal | None = None
+    has_sender_times: bool = False
+    modality: Modality = "eeg"
+    about: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """What one turn of the loop fed to the decoder.
+
+    Parameters
+    ----------
+    first
+        Index of the chunk's first sample, counted from the first of the run.
+    values, times
+        (n, n_channels) float32 and (n,) float64, as the decoder saw them.
+    sender_times
+        (n,) float64, the sender's own stamps; None where there are none.
+    gap
+        Samples are missing before.
+    received_s
+        When they came.
+    markers, marks
+        What went in with them.
+    """
+
+    first: int
+    values: NDArray[np.float32]
+    times: NDArray[np.float64]
+    sender_times: NDArray[np.float64] | None
+    gap: bool
+    received_s: float
+    markers: tuple[Marker, ...] = ()
+    marks: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of one block: see `decoders.pipeline.Decoded`."""
+
+    sample: int
+    time_s: float
+    outputs: Sequence[Output]
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What was meant or done: (n,) seconds and (n, n_channels) values."""
+
+    times: NDArray[np.float64]
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Samples that could not be recorded: from which on, how many, when this was known, why."""
+
+    first: int
+    n_samples: int
+    time_s: float
+    why: str
+
+
+Item = Fed | Said | Truth | Lost | StatusMessage | CommandMessage
+
+
+class RecordingFile:
+    """Writes one recording.
+
+    Parameters
+    ----------
+    file
+        The new file. Closed by `end`.
+    content
+        What goes in.
+    now_s
+        The time.
+
+    Attributes
+    ----------
+    n_samples
+        Samples of the signal that are written: acknowledged, as ``docs/recording-integrity.md``
+        says.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+
+    def __init__(self, file: CheckedFile, content: Content, now_s: float) -> None:
+        self.file = file
+        self.n_samples = 0
+        self._content = content
+        self._transcript = Transcript()
+        self._encode = msgspec.json.Encoder(enc_hook=plain_number).encode
+        self._own_s = math.nan
+        self._offset_s = math.nan
+        self._row = np.empty((1, 4))
+        self._xdf = XdfWriter(file.put, _BOUNDARY_BYTES)
+        self._add_streams(content)
+        self._say(self._log, now_s, {"log": "start", "session": content.name})
+
+    def write(self, item: Item) -> None:
+        """Write one item: all of it or, if that fails, nothing.
+
+        Raises
+        ------
+        OSError
+            It could not be written. The file is as if it had not come.
+        """
+        line = self._transcript.add(item.sample, item.outputs) if isinstance(item, Said) else ""
+        counts = self._xdf.counts()
+        try:
+            with self.file.together():
+                self._write(item, line)
+        except OSError:
+            self._xdf.recall(counts)
+            raise
+
+    def skip(self, item: Item) -> None:
+        """Leave an item out; the outputs' hash is of all that was said, recorded or not."""
+        if isinstance(item, Said):
+            self._transcript.add(item.sample, item.outputs)
+
+    def end(self, now_s: float, state: str, reason: str, lost: Lost | None = None) -> None:
+        """Write what was lost last, how it ended and the footers, and make it durable.
+
+        Raises
+        ------
+        OSError
+            That failed. The file is readable all the same.
+        """
+        counts = self._xdf.counts()
+        try:
+            with self.file.together():
+                if lost is not None:
+                    self._write(lost, "")
+                about = {
+                    "state": state,
+                    "reason": reason,
+                    "outputs_sha256": self._transcript.sha256,
+                }
+                self._say(self._log, now_s, {"log": "end", **about})
+                self._xdf.close()
+        except OSError:
+            self._xdf.recall(counts)
+            raise
+        finally:
+            self.file.close()
+
+    def _add_streams(self, content: Content) -> None:
+        signal = content.signal
+        about = {"bci": {"version": "1", **content.about}}
+        self._signal = self._xdf.add_stream(
+            XdfStream(
+                content.name,
+                _KINDS[content.modality],
+                "float32",
+                signal.channels,
+                signal.unit,
+                signal.rate_hz,
+                content.identity,
+                about,
+            )
+        )
+        self._markers = self._text("markers", "Markers")
+        self._truth = None
+        if (truth := content.truth) is not None:
+            self._truth = self._xdf.add_stream(
+                XdfStream(
+                    f"{content.name} truth",
+                    "Truth",
+                    "float32",
+                    truth.channels,
+                    truth.unit,
+                    truth.rate_hz,
+                    f"{content.identity}:truth",
+                )
+            )
+        self._times = None
+        if content.has_sender_times:
+            self._times = self._numbers("times", ("time",), "s")
+        self._chunks = self._numbers(
+            "chunks", ("first", "n", "gap", "received"), ("1", "1", "1", "s")
+        )
+        self._feed = self._text("feed", "bci.feed")
+        self._events = self._text("events", "bci.events")
+        self._outputs = self._text("outputs", "bci.outputs")
+        self._messages = self._text("messages", "bci.messages")
+        self._log = self._text("log", "bci.log")
+
+    def _numbers(self, what: str, channels: tuple[str, ...], units: str | tuple[str, ...]) -> int:
+        name, source = f"{self._content.name} {what}", f"{self._content.identity}:{what}"
+        return self._xdf.add_stream(
+            XdfStream(name, f"bci.{what}", "double64", channels, units, 0.0, source)
+        )
+
+    def _text(self, what: str, kind: str) -> int:
+        name, source = f"{self._content.name} {what}", f"{self._content.identity}:{what}"
+        return self._xdf.add_stream(XdfStream(name, kind, "string", (what,), "", 0.0, source))
+
+    def _write(self, item: Item, line: str) -> None:
+        match item:
+            case Fed():
+                self._write_fed(item)
+            case Said():
+                self._write_said(item, line)
+            case StatusMessage():
+                self._write_offset(item.clock_offset_s)
+                self._say(self._messages, item.ledger.decoded_s, item)
+            case CommandMessage():
+                self._say(self._messages, item.ledger.decoded_s, item)
+            case Truth():
+                assert self._truth is not None
+                self._xdf.write(self._truth, item.values, item.times)
+            case Lost():
+                about = {"first": item.first, "n": item.n_samples, "why": item.why}
+                self._say(self._log, item.time_s, {"log": "lost", **about})
+
+    def _write_fed(self, fed: Fed) -> None:
+        stamps = fed.times if fed.sender_times is None else fed.sender_times
+        self._xdf.write(self._signal, fed.values, stamps)
+        if self._times is not None:
+            self._xdf.write(self._times, fed.times[:, None], stamps)
+        if fed.markers:
+            labels = [m.label for m in fed.markers]
+            self._xdf.write_texts(self._markers, labels, [m.time_s for m in fed.markers])
+        if fed.markers or fed.marks:
+            document = {"first": fed.first, "markers": fed.markers, "events": fed.marks}
+            self._say(self._feed, fed.received_s, document)
+        self._row[0] = fed.first, len(fed.times), fed.gap, fed.received_s
+        self._xdf.write(self._chunks, self._row, self._row[0, 3:])
+        self._own_s = float(stamps[-1])
+        self.n_samples += len(fed.times)
+
+    def _write_said(self, said: Said, line: str) -> None:
+        for event in said.events:
+            self._say(self._events, said.time_s, {"known": said.sample, **_fields(event)})
+        if line:
+            self._xdf.write_texts(self._outputs, [line], [said.time_s])
+
+    def _write_offset(self, offset_s: float) -> None:
+        if self._times is not None and math.isfinite(self._own_s):
+            self._xdf.write_clock_offset(self._signal, self._own_s, offset_s)
+
+    def _say(self, stream: int, time_s: float, document: Any) -> None:
+        self._xdf.write_texts(stream, [self._encode(document).decode()], [time_s])
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(event)
+    return fields

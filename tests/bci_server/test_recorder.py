@@ -1,0 +1,378 @@
+import errno
+import os
+import subprocess
+import threading
+
+import numpy as np
+import pytest
+
+from bci_server.control import Mark, StartRecording, StopRecording
+from bci_server.loop import About, Loop
+from bci_server.record_names import Record, create_file
+from bci_server.recorded import Recorded
+from bci_server.recorder import Recorder, RecordingRefused
+from bci_server.recording_file import Content
+from bci_server.safety.gate import Shape
+from bci_server.safety.guard import Guard
+from bci_server.safety.limits import Safety
+from bci_server.wire import DecoderName
+from decoders.output import Prediction
+from decoders.pipeline import Pipeline
+from decoders.transcript import Transcript
+from decoders.trials import Trials
+from devices.clock import MONOTONIC, ManualClock
+from devices.recording.checked_file import CheckedFile
+from devices.recording.verify import verify
+from devices.signal import Chunk, Marker, Signal
+from tests.bci_server.scripted import SIGNAL, ScriptedControls, ScriptedStream, samples
+from tests.devices.recording.recordings import load
+
+SESSION = 'name = "demo" # µ\r\n[device]\n'
+DECODER = DecoderName("count", "1", "abc")
+TRIALS = Trials({"go": "a", "stop": "b"}, start_s=0.0, end_s=0.2)
+WAIT_S = 60.0
+
+
+class Adaptive:
+    """A decoding whose every word hangs on all that came before: values, gaps, events."""
+
+    def __init__(self):
+        self.state = 0.1
+
+    def __call__(self, chunk, moment):
+        if not len(chunk):
+            return ()
+        for event in moment.events:
+            self.state += 0.01 * len(event.label) + 1e-3 * (event.sample % 7)
+        self.state = 0.9 * self.state + 0.1 * float(np.tanh(chunk.values.mean()))
+        p = 1 / (1 + np.exp(-self.state))
+        return (Prediction(("a", "b"), (p, 1 - p)),)
+
+
+class StampedStream(ScriptedStream):
+    """A stream whose sender has a clock of its own."""
+
+    own = np.empty(0)
+
+    def read(self, timeout_s):
+        chunk = super().read(timeout_s)
+        if chunk is not None:
+            self.own = chunk.times * (1 + 1e-6) + 1e6 / 3
+        return chunk
+
+    def sender_times(self):
+        return self.own
+
+
+class Bench:
+    """A loop on a scripted stream, and its recorder on a real disk."""
+
+    def __init__(self, folder, script, controls=(), markers=(), stream=ScriptedStream, **more):
+        self.clock = ManualClock()
+        self.stream = stream(self.clock, script, markers=markers)
+        self.controls = ScriptedControls(self.clock, controls)
+        record = more.pop("record", Record(participant="P01", folder=str(folder)))
+        own = isinstance(self.stream, StampedStream)
+        content = Content("demo", "amp-1", SIGNAL, has_sender_times=own, about={"file": SESSION})
+        self.recorder = Recorder(record, content, self.clock, **more)
+        safety = Safety()
+        shape = Shape("velocity", ("vx",), "m/s")
+        self.transcript = Transcript()
+        self.loop = Loop(
+            About("demo", "amp-1", DECODER),
+            self.stream,
+            Listening(pipeline().start(SIGNAL, lambda features: Adaptive()), self.transcript),
+            Guard(shape, safety, DECODER, self.clock),
+            safety,
+            None,
+            [],
+            self.controls,
+            self.clock,
+            self.recorder,
+        )
+
+    def run(self):
+        path = self.recorder.start_and_wait(WAIT_S)
+        ending = self.loop.run()
+        self.recorder.close(ending.state, ending.reason, WAIT_S)
+        return path
+
+
+def pipeline():
+    return Pipeline(0.05, trials=TRIALS)
+
+
+class Listening:
+    """A run that writes down what it says."""
+
+    def __init__(self, run, transcript):
+        self._run, self._transcript = run, transcript
+        self.signal, self.hop = run.signal, run.hop
+
+    def feed(self, chunk, markers=(), events=()):
+        for decoded in self._run.feed(chunk, markers, events):
+            self._transcript.add(decoded.moment.sample, decoded.outputs)
+            yield decoded
+
+
+def random_script(rng, n_chunks=150):
+    """Chunks of random size with random values, some after a gap, one with a bad value."""
+    script, first, due_s = [], 0, 0.0
+    for i in range(n_chunks):
+        n = int(rng.integers(1, 12))
+        gap = bool(rng.random() < 0.05)
+        first += int(rng.integers(50, 200)) * gap
+        chunk = samples(first, n, gap=gap)
+        chunk.values[:] = rng.normal(0, 3, chunk.values.shape)
+        if i == 60:
+            chunk.values[0, 0] = np.nan
+        first += n
+        due_s = max(due_s + 1e-3, first / SIGNAL.rate_hz)
+        script.append((due_s, chunk))
+    return script
+
+
+def replay(recorded):
+    """Feed a recording to the same pipeline, and return the hash of what it says."""
+    run = pipeline().start(recorded.signal, lambda features: Adaptive())
+    transcript = Transcript()
+    for fed in recorded.feeds():
+        chunk = Chunk(fed.times, fed.values, fed.gap)
+        for decoded in run.feed(chunk, fed.markers, fed.marks):
+            transcript.add(decoded.moment.sample, decoded.outputs)
+    return transcript.sha256
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("stream", [ScriptedStream, StampedStream])
+def test_a_replay_says_what_the_session_said_to_the_bit(tmp_path, seed, stream):
+    rng = np.random.default_rng(seed)
+    script = random_script(rng)
+    end_s = script[-1][0]
+    markers = [
+        Marker(t, str(rng.choice(["go", "stop"]))) for t in np.sort(rng.uniform(0, end_s, 9))
+    ]
+    marks = [(t, Mark(label="hit", source="client")) for t in np.sort(rng.uniform(0, end_s, 9))]
+    bench = Bench(tmp_path, script, marks, markers, stream)
+    path = bench.run()
+    assert verify(path).verdict == "clean"
+    recorded = Recorded.open(path)
+    assert recorded.signal == SIGNAL
+    assert replay(recorded) == bench.transcript.sha256
+    end = recorded.log()[-1]
+    assert (end["log"], end["state"]) == ("end", "ended")
+    assert end["outputs_sha256"] == bench.transcript.sha256
+    said = Transcript()
+    assert [said.add(*parsed(line)) for line in recorded.lines()] == list(recorded.lines())
+    assert said.sha256 == bench.transcript.sha256
+
+
+def parsed(line):
+    from decoders.transcript import parse_line
+
+    return parse_line(line)
+
+
+def test_other_programs_read_samples_stamps_clock_and_markers(tmp_path):
+    script = random_script(np.random.default_rng(0), 40)
+    whole = np.concatenate([c.values for _, c in script])
+    times = np.concatenate([c.times for _, c in script])
+    path = Bench(tmp_path, script, markers=[Marker(0.5, "go")], stream=StampedStream).run()
+    assert path.name == "sub-P01_task-demo_run-001_eeg.xdf"
+    streams = load(path)
+    eeg = streams["demo"]
+    assert eeg["info"]["type"] == ["EEG"]
+    assert eeg["info"]["source_id"] == ["amp-1"]
+    np.testing.assert_array_equal(eeg["time_series"], whole)
+    np.testing.assert_array_equal(eeg["time_stamps"], times * (1 + 1e-6) + 1e6 / 3)
+    np.testing.assert_array_equal(streams["demo times"]["time_series"][:, 0], times)
+    assert len(eeg["clock_times"]) > 0
+    assert eeg["info"]["desc"][0]["bci"][0]["file"] == [SESSION]
+    cues = streams["demo markers"]
+    assert (cues["time_stamps"].tolist(), cues["time_series"]) == ([0.5], [["go"]])
+    chunks = streams["demo chunks"]["time_series"]
+    np.testing.assert_array_equal(chunks[:, 1], [len(c) for _, c in script])
+    np.testing.assert_array_equal(chunks[:, 2], [c.gap for _, c in script])
+    assert len(streams["demo messages"]["time_series"]) > 0
+
+
+def test_clients_start_and_stop_a_recording_as_often_as_they_like(tmp_path):
+    script = [(0.05 * (i + 1), samples(5 * i, 5, float(i))) for i in range(100)]
+    asked = [
+        (1.01, StartRecording(call=1)),
+        (2.01, StopRecording(call=2)),
+        (2.51, StopRecording(call=3)),
+        (3.01, StartRecording(call=4)),
+    ]
+    bench = Bench(tmp_path, script, asked)
+    ending = bench.loop.run()
+    bench.recorder.close(ending.state, ending.reason, WAIT_S)
+    answers = {a.call: a for a in bench.controls.answers}
+    assert all(answers[i].ok for i in (1, 2, 3, 4))
+    assert answers[1].file == answers[2].file
+    assert answers[3].file is None
+    assert answers[4].file.endswith("run-002_eeg.xdf")
+    first, second = (load(answers[i].file)["demo"]["time_series"][:, 0] for i in (1, 4))
+    assert first.min() >= 20
+    assert first.max() <= 41
+    assert second.max() == 99
+    assert all(verify(answers[i].file).verdict == "clean" for i in (1, 4))
+
+
+def test_a_session_without_a_record_section_says_what_to_add(tmp_path):
+    bench = Bench(tmp_path, [(0.05, samples(0, 5))], [(0.01, StartRecording(call=9))])
+    bench.loop._recorder = None
+    bench.loop.run()
+    (answer,) = bench.controls.answers
+    assert not answer.ok
+    assert "[record]" in answer.fix
+    bench.recorder.close("ended", "", WAIT_S)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_with_its_name(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    bench = Bench(tmp_path / "file", [])
+    with pytest.raises(RecordingRefused, match=str(tmp_path / "file")):
+        bench.recorder.start_and_wait(WAIT_S)
+    assert bench.recorder.state.path is None
+    bench.recorder.close("ended", "", WAIT_S)
+
+
+class Disk:
+    """Makes files on a disk that stalls or fails when it is told to."""
+
+    def __init__(self):
+        self.flows = threading.Event()
+        self.flows.set()
+        self.error = None
+
+    def create(self, record, task):
+        disk = self
+
+        class File(CheckedFile):
+            def put(self, piece):
+                assert disk.flows.wait(WAIT_S)
+                if disk.error is not None:
+                    raise OSError(disk.error, os.strerror(disk.error))
+                super().put(piece)
+
+        with create_file(record, task) as made:
+            path = made.path
+        return File(path.with_name(path.name.replace("_run-", "_run-1")))
+
+
+def feed(recorder, first, n_chunks, signal, n=500):
+    for i in range(n_chunks):
+        start = first + i * n
+        values = np.full((n, signal.n_channels), float(start), np.float32)
+        recorder.take(Chunk(np.arange(start, start + n) / 1e3, values), None, (), (), None, 0.0)
+        recorder.turn(0.0)
+
+
+def wide(tmp_path, disk, clock=MONOTONIC):
+    signal = Signal(1000.0, tuple(f"c{i}" for i in range(256)), "uV")
+    record = Record(participant="P01", folder=str(tmp_path), buffer_s=1.0)
+    content = Content("wide", "amp", signal)
+    return signal, Recorder(record, content, clock, disk.create)
+
+
+def test_a_disk_that_stalls_costs_samples_but_not_the_loop_and_the_loss_is_told(tmp_path):
+    disk = Disk()
+    signal, recorder = wide(tmp_path, disk)
+    path = recorder.start_and_wait(WAIT_S)
+    disk.flows.clear()
+    feed(recorder, 0, 40, signal)  # 20 s of samples into a ring of 8 MB: none of this may wait
+    state = recorder.state
+    assert state.n_lost > 0
+    assert {"recording_disk_slow", "recording_lost_samples"} <= set(state.alarms)
+    disk.flows.set()
+    recorder.close("ended", "", WAIT_S)
+    assert verify(path).verdict == "clean"
+    kept = load(path)["wide"]["time_series"][:, 0]
+    (lost,) = [e for e in Recorded.open(path).log() if e["log"] == "lost"]
+    assert lost["n"] == state.n_lost == 40 * 500 - len(kept)
+    assert lost["first"] == len(kept)
+    assert "slow" in lost["why"]
+
+
+@pytest.mark.parametrize(
+    ("error", "alarm"),
+    [(errno.ENOSPC, "recording_disk_full"), (errno.EIO, "recording_disk_gone")],
+)
+def test_a_disk_that_fails_and_comes_back_leaves_a_whole_file_that_says_what_is_missing(
+    tmp_path, error, alarm
+):
+    disk, clock = Disk(), ManualClock()
+    signal, recorder = wide(tmp_path, disk, clock)
+    path = recorder.start_and_wait(WAIT_S)
+
+    def feed_and_wait(first, n_chunks):
+        feed(recorder, first, n_chunks, signal, 10)
+        told = threading.Event()
+        recorder.start(lambda result: told.set())  # answered when all before it is done
+        assert told.wait(WAIT_S)
+
+    feed_and_wait(0, 5)
+    disk.error = error
+    feed_and_wait(50, 5)
+    assert recorder.state.alarms == (alarm, "recording_lost_samples")
+    assert recorder.state.n_lost == 50
+    disk.error = None
+    clock.advance(2.0)
+    feed_and_wait(100, 5)
+    assert recorder.state.alarms == ("recording_lost_samples",)
+    recorder.close("ended", "", WAIT_S)
+    assert verify(path).verdict == "clean"
+    (lost,) = [e for e in Recorded.open(path).log() if e["log"] == "lost"]
+    assert (lost["first"], lost["n"]) == (50, 50)
+    assert [fed.first for fed in Recorded.open(path).feeds()] == [
+        *range(0, 50, 10),
+        *range(100, 150, 10),
+    ]
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A file system of 256 KiB."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip(f"cannot mount a file system: {made.stderr.decode()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_really_full(tiny_disk):
+    script = [(0.05 * (i + 1), samples(50 * i, 50)) for i in range(600)]
+    record = Record(participant="P01", folder=str(tiny_disk), sync_s=0.01)
+    bench = Bench(tiny_disk, script, record=record)
+    path = bench.run()
+    assert bench.loop._n_samples == 600 * 50  # the loop went on to the end
+    state = bench.recorder.state
+    assert "recording_disk_full" in state.alarms
+    report = verify(path)
+    assert report.verdict in ("clean", "unfinished")
+    assert report.damages == ()
+    assert 0 < report.streams[0].n_samples < 600 * 50
+    assert len(load(path)["demo"]["time_series"]) == report.streams[0].n_samples
+
+
+def test_a_disk_that_is_nearly_full_raises_an_alarm(tmp_path):
+    record = Record(participant="P01", folder=str(tmp_path), sync_s=0.01, warn_free_mb=1e12)
+    recorder = Recorder(record, Content("demo", "amp", SIGNAL), MONOTONIC)
+    recorder.start_and_wait(WAIT_S)
+    deadline_s = MONOTONIC.now() + WAIT_S
+    while "recording_disk_nearly_full" not in recorder.state.alarms:
+        assert MONOTONIC.now() < deadline_s
+    recorder.close("ended", "", WAIT_S)
+
+
+def test_closing_what_never_began_leaves_nothing(tmp_path):
+    bench = Bench(tmp_path, [])
+    bench.recorder.close("ended", "", WAIT_S)
+    assert list(tmp_path.iterdir()) == []
