@@ -18,13 +18,21 @@ from bci_server.control import (
     Mark,
     RenewLease,
     Shutdown,
+    StartRecording,
     StopNow,
+    StopRecording,
 )
 from bci_server.engine import conduct
 from bci_server.link.engine_end import EngineEnd
 from bci_server.link.frames import Frames, frame
+from bci_server.recorded import Recorded
 from bci_server.wire import CommandMessage, MarkerMessage, PredictionMessage, StatusMessage
+from decoders.artifact import Artifact
 from decoders.stage import Mismatch
+from decoders.transcript import Transcript
+from devices.recording.recover import recover
+from devices.recording.verify import verify
+from devices.signal import Chunk
 
 WAIT_S = 30.0
 
@@ -241,3 +249,95 @@ def test_the_live_process_imports_no_fitting_library(session_file, fresh_python)
         "print(ending.state, sorted(heavy & set(sys.modules)))"
     )
     assert fresh_python(line) == "ended []"
+
+
+def replayed(path, file):
+    """Feed a recording to the session file's pipeline and model; return the outputs' hash."""
+    session, recorded, transcript = load_session(file), Recorded.open(path), Transcript()
+    artifact = Artifact.load(session.model)
+    run = artifact.run(recorded.signal, session.pipeline, session.decoder)
+    for fed in recorded.feeds():
+        chunk = Chunk(fed.times, fed.values, fed.gap)
+        for decoded in run.feed(chunk, fed.markers, fed.marks):
+            transcript.add(decoded.moment.sample, decoded.outputs)
+    return transcript.sha256
+
+
+def test_a_session_is_recorded_from_its_start_and_replays_exactly(start, session_file, tmp_path):
+    file = session_file(duration_s=10.0, speed=5.0)
+    file.write_text(file.read_text() + '[record]\nparticipant = "P01"\nsession = "02"\n')
+    engine = start(file)
+    engine.status("running")
+    engine.say(Mark(call=1, label="go"))
+    sample = engine.hear(lambda m: m.call == 1, Answer).sample
+    status = engine.hear(lambda m: m.recording is not None, StatusMessage)
+    assert status.recording.file == "sub-P01_ses-02_task-imagery_run-001_eeg.xdf"
+    assert engine.hear(lambda m: True, Goodbye).state == "ended"
+    assert engine.process.wait(WAIT_S) == 0
+    path = tmp_path / "recordings/sub-P01/ses-02/eeg" / status.recording.file
+    assert verify(path).verdict == "clean"
+    recorded = Recorded.open(path)
+    assert recorded.about["session_file"] == file.read_text()
+    assert recorded.about["model"] == Artifact.load(load_session(file).model).hash
+    feeds = list(recorded.feeds())
+    assert sum(len(f.times) for f in feeds) == 2500
+    assert [e.sample for f in feeds for e in f.marks] == [sample]
+    end = recorded.log()[-1]
+    assert end["state"] == "ended"
+    assert replayed(path, file) == end["outputs_sha256"]
+
+
+def test_a_killed_engine_leaves_a_recording_that_replays_as_far_as_it_goes(
+    start, session_file, tmp_path
+):
+    file = session_file()
+    file.write_text(file.read_text() + '[record]\nparticipant = "P01"\n')
+    engine = start(file)
+    engine.hear(lambda m: m.recording is not None and m.recording.n_samples > 300, StatusMessage)
+    engine.process.kill()
+    engine.process.wait(WAIT_S)
+    (path,) = tmp_path.glob("recordings/sub-P01/eeg/*.xdf")
+    report = verify(path)
+    assert report.verdict == "unfinished"
+    assert report.streams[0].n_samples > 300
+    recovered = tmp_path / "recovered.xdf"
+    recover(path, recovered)
+    assert verify(recovered).verdict == "clean"
+    lines = "".join(f"{line}\n" for line in Recorded.open(recovered).lines())
+    assert len(lines) > 0
+    session, transcript = load_session(file), Transcript()
+    run = Artifact.load(session.model).run(
+        Recorded.open(recovered).signal, session.pipeline, session.decoder
+    )
+    again = [
+        transcript.add(decoded.moment.sample, decoded.outputs)
+        for fed in Recorded.open(recovered).feeds()
+        for decoded in run.feed(Chunk(fed.times, fed.values, fed.gap), fed.markers, fed.marks)
+    ]
+    assert "".join(f"{line}\n" for line in again if line).startswith(lines)
+
+
+def test_a_recording_that_cannot_be_made_fails_the_session_with_the_reason(
+    start, session_file, tmp_path
+):
+    (tmp_path / "taken").write_text("a file, no folder")
+    file = session_file()
+    file.write_text(file.read_text() + '[record]\nparticipant = "P01"\nfolder = "taken"\n')
+    engine = start(file)
+    reason = engine.status("failed").reason
+    assert str(tmp_path / "taken") in reason
+    assert engine.process.wait(WAIT_S) == 1
+    assert b"Traceback" not in engine.process.stderr.read()
+
+
+def test_clients_start_and_stop_the_recording(start, session_file, tmp_path):
+    file = session_file()
+    file.write_text(file.read_text() + '[record]\nparticipant = "P01"\nenabled = false\n')
+    engine = start(file)
+    assert engine.status("running").recording is None
+    engine.say(StartRecording(call=1))
+    path = engine.hear(lambda m: m.call == 1, Answer).file
+    engine.hear(lambda m: m.recording is not None and m.recording.n_samples > 100, StatusMessage)
+    engine.say(StopRecording(call=2))
+    assert engine.hear(lambda m: m.call == 2, Answer).file == path
+    assert verify(path).verdict == "clean"
