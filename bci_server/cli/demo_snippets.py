@@ -36,7 +36,7 @@ def snippets(url: str, token: str) -> list[tuple[str, str]]:
         ("curl", _CURL.format(**values)),
         ("Python", _PYTHON.format(**values)),
         (
-            f"JavaScript (in Node 22, or in a browser's console at {url}/docs)",
+            f"JavaScript (in Node 22, or in a browser's console at {url}/healthz)",
             _JAVASCRIPT.format(**values),
         ),
     ]
