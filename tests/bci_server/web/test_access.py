@@ -14,7 +14,7 @@ from bci_server.auth import (
     Tokens,
     stored_token,
 )
-from bci_server.settings import Settings, UnsafeBind
+from bci_server.settings import BadSetting, Settings, UnsafeBind
 from devices.clock import ManualClock
 
 GRANT = Grant("viewer", frozenset({"view"}))
@@ -153,3 +153,25 @@ def test_half_of_tls_is_none(tmp_path):
 def test_the_bound_name_is_one_of_ours(tmp_path):
     assert settings(tmp_path, host="Lab.example").doors().knows_host("lab.example:8765")
     assert not settings(tmp_path, host="0.0.0.0").doors().knows_host("lab.example")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("BCI_PORT", "70000", "BCI_PORT: .*65535.*70000"),
+        ("BCI_LOG_LEVEL", "loud", "BCI_LOG_LEVEL.*loud"),
+        ("BCI_ALLOWED_HOSTS", "lab.example", "allowed_hosts.*JSON"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_it_may_be(monkeypatch, name, value, told):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSetting, match=told):
+        Settings.from_environment()
+
+
+def test_a_wrong_token_in_the_environment_is_not_repeated(monkeypatch):
+    monkeypatch.setenv("BCI_TOKENS", '[{"name": "x", "token": "secret"}]')
+    with pytest.raises(BadSetting) as refusal:
+        Settings.from_environment()
+    assert "BCI_TOKENS.0.token" in str(refusal.value)
+    assert "secret" not in str(refusal.value)

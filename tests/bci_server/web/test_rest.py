@@ -7,6 +7,7 @@ import pytest
 
 from bci_server.control import RestartSession, SessionRecord, Sessions, StartSession, StopSession
 from bci_server.discovery import Discovery, DiscoveryFailed
+from bci_server.link.web_end import LinkLost
 from bci_server.sockets import PromptHttp
 from bci_server.wire import Percentiles
 from tests.bci_server.web.web_place import VIEWER, command, prediction, serving, status, until
@@ -55,6 +56,17 @@ async def test_start_stop_and_restart_are_asked_of_the_supervisor(place):
     assert response.json()["cause"] == "the session file is gone"
     kinds = [type(request) for request in place.supervisor.asked]
     assert kinds == [StartSession, StopSession, RestartSession, StartSession]
+
+
+async def test_a_supervisor_that_does_not_answer_is_said_so(place):
+    async def silent(request, timeout_s=10.0):
+        raise LinkLost("the supervisor did not answer within 15 s")
+
+    place.supervisor.call = silent
+    async with place.rest() as http:
+        response = await http.post("/v1/sessions/demo/stop")
+    assert response.status_code == 503
+    assert "did not answer" in response.json()["cause"]
 
 
 async def test_a_session_tells_how_it_is_doing(place):
