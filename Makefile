@@ -39,7 +39,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo 'bci-server needs Python 3.11 or later; $(PYTHON) is' \
 	    "$$($(PYTHON) --version 2>&1). Say which one: make PYTHON=python3.12 …" >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # Dependency groups need pip 25.1; the one that a Python brings along may be older.
 $(VENV)/.pip: | $(BIN)/python
