@@ -12,7 +12,11 @@ from typer.testing import CliRunner
 
 from bci_server import catalog
 from bci_server.__main__ import app
-from bci_server.config import load_session, parse_session
+from bci_server.config import Blocks, Outlet, Target, load_session, parse_session
+from bci_server.mapping import Commands
+from bci_server.record_names import Record
+from bci_server.safety.limits import Safety
+from decoders.trials import Trials
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -71,3 +75,24 @@ def test_python_in_documents_compiles_and_imports(document: Path) -> None:
         imports = [line for line in text.splitlines() if re.match(r"(from|import) ", line)]
         compile(text, str(document), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         exec(compile("\n".join(imports), str(document), "exec"), {})
+
+
+@pytest.mark.parametrize(
+    ("section", "recipe"),
+    [
+        ("blocks", Blocks),
+        ("trials", Trials),
+        ("target", Target),
+        ("commands", Commands),
+        ("safety", Safety),
+        ("outlet", Outlet),
+        ("record", Record),
+    ],
+)
+def test_every_key_of_every_section_is_documented(section: str, recipe: type) -> None:
+    page = (ROOT / "docs" / "session-file.md").read_text(encoding="utf-8")
+    found = re.search(rf"^## `\[{section}\]`$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert found
+    rows = re.findall(r"^\| (`[^|]+) \|", found[1], re.MULTILINE)
+    documented = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+    assert documented == {f.name for f in dataclasses.fields(recipe)}
