@@ -16,6 +16,7 @@ from bci_server.cli.health import health
 from bci_server.cli.info import info
 from bci_server.cli.listen import listen
 from bci_server.cli.outcome import Exit, exit_of, explain
+from bci_server.cli.record import record
 from bci_server.cli.recover import recover
 from bci_server.cli.serve import serve
 from bci_server.cli.stream import stream
@@ -69,6 +70,7 @@ app.command()(calibrate)
 app.command()(evaluate)
 app.command()(doctor)
 app.command()(health)
+app.command()(record)
 app.command()(verify)
 app.command()(recover)
 app.command()(info)

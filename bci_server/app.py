@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from bci_server.guard import Guard
 from bci_server.live import server_name
-from bci_server.routes import access, events, inventory, sessions, stream, system
+from bci_server.routes import access, events, inventory, recordings, sessions, stream, system
 from bci_server.services import Problem, Refused, Services
 
 __all__ = ["create_app"]
@@ -40,7 +40,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         openapi_url="/v1/openapi.json",
     )
-    for routes in (access, sessions, inventory, events, stream, system):
+    for routes in (access, sessions, recordings, inventory, events, stream, system):
         app.include_router(routes.router(services))
     if services.doors.origins:
         app.add_middleware(

@@ -40,12 +40,16 @@ class Served:
         Takes the place of the file's ``[device]`` section.
     model
         Takes the place of the file's model.
+    record
+        Takes the place of what the file's ``[record]`` section says; it is recorded from the
+        start, also when there is no model yet.
     """
 
     name: str
     file: Path
     device: Mapping[str, Any] | None = None
     model: Path | None = None
+    record: Mapping[str, Any] | None = None
 
 
 class EngineChild:
@@ -88,6 +92,7 @@ class EngineChild:
             "file": str(self.served.file),
             "device": self.served.device,
             "model": None if self.served.model is None else str(self.served.model),
+            "record": self.served.record,
             "listen_fd": listen,
             "life_fd": life,
             "report_fd": report,

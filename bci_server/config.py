@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -145,6 +145,22 @@ class Session:
     def with_model(self, model: Path) -> Session:
         """Return the same session with another model."""
         return replace(self, model=model)
+
+    def with_record(self, changes: Mapping[str, object]) -> Session:
+        """Return the same session, recorded from its start, with some of ``[record]`` changed.
+
+        Raises
+        ------
+        BadSession
+            The changed section would be wrong.
+        """
+        unchanged = {} if self.record is None else asdict(self.record)
+        problems = Problems("")
+        table = {**unchanged, "enabled": True, **changes}
+        record = build(Record, table, Section("record"), problems)
+        if record is None:
+            raise BadSession("the recording", problems.found)
+        return replace(self, record=record)
 
 
 def load_session(file: Path) -> Session:

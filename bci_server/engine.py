@@ -37,6 +37,7 @@ from bci_server.scheduling import Scheduling, raise_priority
 from bci_server.wire import DecoderName, Ledger, SessionState, StatusMessage
 from decoders.artifact import Artifact, ArtifactError
 from decoders.output import Mode
+from decoders.pipeline import Pipeline, Run
 from decoders.stage import Mismatch
 from devices.clock import MONOTONIC, Clock
 from devices.device import DeviceError, DeviceNotFound, Stream
@@ -60,6 +61,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         Takes the place of its ``[device]`` section.
     model
         Takes the place of its model.
+    record
+        Takes the place of what its ``[record]`` section says; it is recorded from the start, also
+        when there is no model yet.
     listen_fd
         The inherited socket that the web process connects to.
     life_fd
@@ -71,6 +75,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     device: dict[str, object] | None = None
     model: str | None = None
+    record: dict[str, object] | None = None
     listen_fd: int
     life_fd: int | None = None
     report_fd: int | None = None
@@ -102,17 +107,23 @@ def conduct(
     end: EngineEnd,
     scheduling: Scheduling = "normal",
     clock: Clock = MONOTONIC,
+    needs_model: bool = True,
 ) -> Ending:
     """Wait for the session's device, and run the loop to its end.
+
+    Without a model, where that is allowed, nothing is decoded: recordings to calibrate on are made
+    so.
 
     Raises
     ------
     ArtifactError, Mismatch, DeviceError, RecordingRefused
         It cannot begin; the message is for the user.
     """
-    artifact = Artifact.load(session.model)
-    with threadpool_limits(1):
-        _warm_up(session, artifact)
+    artifact = None
+    if needs_model or session.model.exists():
+        artifact = Artifact.load(session.model)
+        with threadpool_limits(1):
+            _warm_up(session, artifact)
     stream = _open(session, end, clock)
     if stream is None:
         return Ending("ended", "shut down before the device was there")
@@ -158,10 +169,13 @@ def _conduct(options: Options, end: EngineEnd) -> Ending:
             session = session.with_device(device_of(options.device))
         if options.model is not None:
             session = session.with_model(Path(options.model))
+        if options.record is not None:
+            session = session.with_record(options.record)
     except BadSession as e:
         return _failed(Path(options.file).stem, e, end)
     try:
-        return conduct(session, end, raise_priority())
+        needs_model = options.record is None
+        return conduct(session, end, raise_priority(), needs_model=needs_model)
     except (ArtifactError, Mismatch, DeviceError, RecordingRefused) as e:
         return _failed(session.name, e, end)
 
@@ -186,7 +200,7 @@ def _open(session: Session, end: EngineEnd, clock: Clock) -> Stream | None:
 
 def _loop(
     session: Session,
-    artifact: Artifact,
+    artifact: Artifact | None,
     stream: Stream,
     end: EngineEnd,
     clock: Clock,
@@ -198,11 +212,15 @@ def _loop(
             f"a sample comes every {period_ms:g} ms and stall_ms = {stall_ms:g}: the session "
             f"would always be stalled. Set [safety] stall_ms to {3 * period_ms:g} or so"
         )
-    run = artifact.run(stream.signal, session.pipeline, session.decoder)
-    decoder = DecoderName(artifact.kind, artifact.versions.get("bci-server", ""), artifact.hash)
-    shape = shape_of(session, artifact)
+    if artifact is None:
+        run = _undecoded(session, stream)
+        decoder, shape = DecoderName("none", "", ""), None
+    else:
+        run = artifact.run(stream.signal, session.pipeline, session.decoder)
+        decoder = DecoderName(artifact.kind, artifact.versions.get("bci-server", ""), artifact.hash)
+        shape = shape_of(session, artifact)
     sinks: list[Sink] = [end]
-    if session.outlet.lsl:
+    if session.outlet.lsl and artifact is not None:
         labels = artifact.labels if session.decoder.task == "classes" else ()
         sinks.append(LslOutlets(session.name, shape, labels))
     recorder = _recorder(session, artifact, stream, clock)
@@ -212,7 +230,7 @@ def _loop(
         run,
         Guard(shape, session.safety, decoder, clock),
         session.safety,
-        session.commands,
+        None if artifact is None else session.commands,
         sinks,
         end,
         clock,
@@ -232,8 +250,13 @@ def _loop(
     return ending
 
 
+def _undecoded(session: Session, stream: Stream) -> Run:
+    pipeline = Pipeline(session.pipeline.hop_s, session.pipeline.channels)
+    return pipeline.start(stream.signal, lambda features: lambda chunk, moment: ())
+
+
 def _recorder(
-    session: Session, artifact: Artifact, stream: Stream, clock: Clock
+    session: Session, artifact: Artifact | None, stream: Stream, clock: Clock
 ) -> Recorder | None:
     if session.record is None:
         return None
@@ -247,8 +270,8 @@ def _recorder(
         about={
             "participant": session.record.participant,
             "session_file": session.text,
-            "decoder": artifact.kind,
-            "model": artifact.hash,
+            "decoder": "none" if artifact is None else artifact.kind,
+            "model": "" if artifact is None else artifact.hash,
         },
     )
     return Recorder(session.record, content, clock)
