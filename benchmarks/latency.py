@@ -66,6 +66,7 @@ def main() -> None:
     ask.add_argument("--names", nargs="*", default=list(NAMES))
     ask.add_argument("--secs", type=float, default=60)
     ask.add_argument("--rounds", type=int, default=1)
+    ask.add_argument("--rt", action="store_true", help="all under SCHED_FIFO: a noisy machine")
     ask.add_argument("--json", type=Path, help="also write the rows here")
     asked = ask.parse_args()
     if not (asked.peers / "bench.py").exists():
@@ -77,9 +78,13 @@ def main() -> None:
             runs: dict[str, list[Row]] = {name: [] for name in asked.names}
             for _ in range(asked.rounds):
                 for name in asked.names:
-                    runs[name].append(_run(place, name, job, asked.secs))
+                    runs[name].append(_run(place, name, job, asked.secs, asked.rt))
             tables[title] = [_median(rows) for rows in runs.values()]
-            _print(title, tables[title], asked.secs, asked.rounds)
+            print(
+                f"\n{title}, 10 ms chunks, {asked.secs:g} s, median of {asked.rounds}"
+                + ", SCHED_FIFO" * asked.rt
+            )
+            _print(tables[title])
     if asked.json:
         plain = {title: [vars(r) for r in rows] for title, rows in tables.items()}
         asked.json.write_text(json.dumps(plain, indent=1) + "\n")
@@ -97,13 +102,14 @@ def _peers_and_ours(peers: Path, place: Path) -> Path:
     return place
 
 
-def _run(place: Path, name: str, job: tuple[int, int, int], secs: float) -> Row:
+def _run(place: Path, name: str, job: tuple[int, int, int], secs: float, rt: bool) -> Row:
     n_channels, rate_hz, n_chunk = job
     home = os.environ.get("PEERS_HOME", os.path.expanduser("~/.cache/bci-peers"))
     results = place / "results.jsonl"
     results.unlink(missing_ok=True)
     command = [f"{home}/web/bin/python", "bench.py", name, "--ch", str(n_channels)]
     command += ["--rate", str(rate_hz), "--chunk", str(n_chunk), "--secs", str(secs)]
+    command += ["--rt"] if rt else []
     done = subprocess.run(
         command,
         cwd=place,
@@ -124,9 +130,8 @@ def _median(rows: list[Row]) -> Row:
     return Row(rows[0].name, *(statistics.median(getattr(r, k) for r in rows) for k in keys))
 
 
-def _print(title: str, rows: list[Row], secs: float, rounds: int) -> None:
+def _print(rows: list[Row]) -> None:
     floor = next((r.p50 for r in rows if r.name == "floor_thread"), None)
-    print(f"\n{title}, 10 ms chunks, {secs:g} s, median of {rounds}")
     columns = ("p50 ms", "p99 ms", "p99.9", "x floor", "CPU %", "MB", "lost")
     print(f"{'':18}" + "".join(f"{c:>9}" for c in columns))
     for r in sorted(rows, key=lambda r: r.p50):
