@@ -31,7 +31,7 @@ _NEUTRAL: dict[SessionState, NeutralReason] = {
     "running": "",
     "stalled": "stalled",
     "ended": "ended",
-    "failed": "decoder_failed",
+    "failed": "failed",
 }
 
 

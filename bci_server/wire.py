@@ -30,6 +30,7 @@ NeutralReason = Literal[
     "bad_signal",
     "low_confidence",
     "decoder_failed",
+    "failed",
     "engine_lost",
     "stopped",
     "ended",

@@ -83,7 +83,7 @@ _OF_STATE: Mapping[SessionState, NeutralReason] = {
     "running": "",
     "stalled": "stalled",
     "ended": "ended",
-    "failed": "decoder_failed",
+    "failed": "failed",
 }
 
 

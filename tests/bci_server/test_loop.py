@@ -209,7 +209,7 @@ def test_a_device_that_cannot_go_on_fails_the_session_neutral(error, reason):
     status = bench.out.of("status")[-1]
     assert (status.state, status.reason, status.armed) == ("failed", reason, False)
     last = bench.out.of("commands")[-1]
-    assert (last.mode, last.reason, last.armed) == ("neutral", "decoder_failed", False)
+    assert (last.mode, last.reason, last.armed) == ("neutral", "failed", False)
 
 
 def test_a_decoder_that_raises_fails_the_session_and_says_where():

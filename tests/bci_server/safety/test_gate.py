@@ -32,7 +32,7 @@ def test_a_command_that_everything_speaks_for_stands_clamped():
         ({"state": "starting"}, "starting"),
         ({"state": "stalled"}, "stalled"),
         ({"state": "ended"}, "ended"),
-        ({"state": "failed"}, "decoder_failed"),
+        ({"state": "failed"}, "failed"),
         ({"quality": "bad"}, "bad_signal"),
         ({"age_ms": 200.1}, "stale"),
         ({"age_ms": math.nan}, "stale"),
