@@ -19,6 +19,7 @@ from bci_server.cli.outcome import Exit, exit_of, explain
 from bci_server.cli.record import record
 from bci_server.cli.recover import recover
 from bci_server.cli.serve import serve
+from bci_server.cli.sessions import sessions
 from bci_server.cli.stream import stream
 from bci_server.cli.verify import verify
 
@@ -74,6 +75,7 @@ app.command()(record)
 app.command()(verify)
 app.command()(recover)
 app.command()(info)
+app.add_typer(sessions, name="sessions")
 
 
 def main() -> None:

@@ -12,7 +12,16 @@ from starlette.exceptions import HTTPException
 
 from bci_server.guard import Guard
 from bci_server.live import server_name
-from bci_server.routes import access, events, inventory, recordings, sessions, stream, system
+from bci_server.routes import (
+    access,
+    events,
+    inventory,
+    library,
+    recordings,
+    sessions,
+    stream,
+    system,
+)
 from bci_server.services import Problem, Refused, Services
 
 __all__ = ["create_app"]
@@ -40,13 +49,13 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         openapi_url="/v1/openapi.json",
     )
-    for routes in (access, sessions, recordings, inventory, events, stream, system):
+    for routes in (access, sessions, recordings, library, inventory, events, stream, system):
         app.include_router(routes.router(services))
     if services.doors.origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=sorted(services.doors.origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
         )
     app.add_middleware(Guard, doors=services.doors)  # added last: it stands outermost

@@ -93,6 +93,8 @@ class Services:
         Says what devices there are, without blocking the loop.
     models
         Directories in which models are kept.
+    recordings
+        Folder in which recordings are kept.
     auth_timeout_s
         How long a client that sent no token may wait with its first message.
     """
@@ -102,6 +104,7 @@ class Services:
     supervisor: Supervisor
     discover: Callable[[], Awaitable[DevicesShape]]
     models: tuple[Path, ...] = ()
+    recordings: Path = Path("recordings")
     doors: Doors = field(default_factory=Doors)
     tickets: Tickets = field(default_factory=Tickets)
     crowd: Crowd = field(default_factory=Crowd)

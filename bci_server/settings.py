@@ -55,6 +55,8 @@ class Settings(BaseSettings):
         Origins of pages that may connect from a browser.
     models
         Folders in which models are kept; what GET /v1/models lists.
+    recordings
+        Folder in which recordings are kept; what GET /v1/recordings lists.
     max_clients
         WebSocket and SSE connections at a time.
     """
@@ -70,6 +72,7 @@ class Settings(BaseSettings):
     allowed_hosts: frozenset[str] = frozenset()
     allowed_origins: frozenset[str] = frozenset()
     models: tuple[Path, ...] = (Path("models"),)
+    recordings: Path = Path("recordings")
     max_clients: Annotated[int, Field(ge=1)] = 2000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -74,6 +74,7 @@ async def run(settings: Settings, listen_fd: int, supervisor_fd: int) -> None:
         supervisor=supervisor,
         discover=Discovery(),
         models=settings.models,
+        recordings=settings.recordings,
         doors=settings.doors(),
         tickets=Tickets(),
         crowd=Crowd(settings.max_clients),

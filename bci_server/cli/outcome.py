@@ -36,6 +36,7 @@ def exit_of(error: BaseException) -> Exit | None:
     from bci_server.catalog import BrokenPlugin, UnknownKind
     from bci_server.client import ClientError, UnknownSession, Unreachable
     from bci_server.config import BadSession
+    from bci_server.library import LibraryError, UnknownRecording
     from bci_server.settings import UnsafeBind
     from bci_server.supervisor import PortTaken
     from decoders.artifact import ArtifactError
@@ -45,11 +46,11 @@ def exit_of(error: BaseException) -> Exit | None:
     match error:
         case CommandError():
             return error.code
-        case DeviceNotFound() | Unreachable() | UnknownSession():
+        case DeviceNotFound() | Unreachable() | UnknownSession() | UnknownRecording():
             return Exit.NOT_FOUND
         case BadSession() | UnknownKind() | BrokenPlugin() | BadTokenFile() | UnsafeBind():
             return Exit.BAD_INPUT
-        case ArtifactError() | DeviceRefused() | Mismatch():
+        case ArtifactError() | DeviceRefused() | Mismatch() | LibraryError():
             return Exit.BAD_INPUT
         case ClientError() | DeviceError() | PortTaken():
             return Exit.FAILED

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from devices.device import DeviceNotFound
 from devices.recording.formats import open_recording
+from devices.recording.track import Track
 
-__all__ = ["RecordingInfo", "TrackInfo", "content_sha256", "describe"]
+__all__ = ["RecordingInfo", "TrackInfo", "content_sha256", "describe", "describe_track"]
 
 _PIECE_BYTES = 2**20
 
@@ -78,25 +79,9 @@ def describe(path: Path | str) -> RecordingInfo:
     """
     file = open_recording(path)
     try:
-        tracks = []
-        for track in file.tracks:
-            signal, n = track.signal, track.n_samples
-            span_s = float(track.times(n - 1, n)[0] - track.times(0, 1)[0]) if n else 0.0
-            tracks.append(
-                TrackInfo(
-                    name=track.name,
-                    kind=track.kind,
-                    rate_hz=signal.rate_hz,
-                    channels=signal.channels,
-                    unit=signal.unit,
-                    n_samples=n,
-                    duration_s=span_s + 1 / signal.rate_hz if n else 0.0,
-                    n_gaps=len(track.breaks),
-                )
-            )
         return RecordingInfo(
             path=file.path,
-            tracks=tuple(tracks),
+            tracks=tuple(map(describe_track, file.tracks)),
             default=file.default.name if file.default else "",
             markers={name: len(markers) for name, markers in file.markers.items()},
             notes=file.notes,
@@ -104,6 +89,22 @@ def describe(path: Path | str) -> RecordingInfo:
         )
     finally:
         file.close()
+
+
+def describe_track(track: Track) -> TrackInfo:
+    """Say what one stream is."""
+    signal, n = track.signal, int(track.n_samples)
+    span_s = float(track.times(n - 1, n)[0] - track.times(0, 1)[0]) if n else 0.0
+    return TrackInfo(
+        name=track.name,
+        kind=track.kind,
+        rate_hz=signal.rate_hz,
+        channels=signal.channels,
+        unit=signal.unit,
+        n_samples=n,
+        duration_s=span_s + 1 / signal.rate_hz if n else 0.0,
+        n_gaps=len(track.breaks),
+    )
 
 
 def content_sha256(path: Path | str) -> str:

@@ -1,0 +1,58 @@
+"""``bci sessions``."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from bci_server.__main__ import app
+from bci_server.cli.outcome import Exit, exit_of
+from tests.devices.recording.recordings import record
+
+
+@pytest.fixture
+def bci(tmp_path):
+    record(tmp_path / "sub-P07_task-rest_eeg.xdf")
+    (tmp_path / "bad.xdf").write_text("hello")
+
+    def run(*arguments):
+        environment = {"COLUMNS": "300", "BCI_RECORDINGS": str(tmp_path)}
+        result = CliRunner(env=environment).invoke(app, ["sessions", *arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            return exit_of(result.exception), str(result.exception)
+        return result.exit_code, result.stdout
+
+    return run
+
+
+def test_recordings_are_listed_and_shown(bci):
+    code, out = bci()
+    assert code == Exit.OK
+    assert "P07" in out
+    assert "does not begin with" in out
+    (entry,) = json.loads(bci("list", "--readable", "--json")[1])
+    assert (entry["participant"], entry["task"]) == ("P07", "rest")
+    code, out = bci("show", entry["id"])
+    assert code == Exit.OK
+    assert "3 channels [uV] at 100 Hz, 200 samples" in out
+    assert json.loads(bci("show", entry["id"], "--json")[1]) == entry
+    assert "No recording" in bci("list", "--participant", "P99")[1]
+
+
+def test_recordings_are_tagged_and_searched(bci):
+    (entry,) = json.loads(bci("search", "p07", "rest", "--json")[1])
+    assert "tags: good pilot" in bci("tag", entry["id"], "pilot", "good")[1]
+    assert len(json.loads(bci("list", "--tag", "good", "--json")[1])) == 1
+    bci("untag", entry["id"], "good")
+    assert json.loads(bci("list", "--tag", "good", "--json")[1]) == []
+    assert len(json.loads(bci("--rebuild", "list", "--tag", "pilot", "--json")[1])) == 1
+    assert "verified: clean" in bci("verify", entry["id"])[1]
+
+
+def test_mistakes_are_said(bci, tmp_path):
+    assert bci("show", "nope")[0] == Exit.NOT_FOUND
+    (entry,) = json.loads(bci("list", "--readable", "--json")[1])
+    assert bci("tag", entry["id"], "two words")[0] == Exit.BAD_INPUT
+    code, message = bci("--folder", str(tmp_path / "no"), "list")
+    assert code == Exit.BAD_INPUT
+    assert "there is no folder" in message
