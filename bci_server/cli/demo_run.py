@@ -103,14 +103,16 @@ def run(seconds: float, port: int | None) -> None:
 
 @contextmanager
 def _stopping() -> Iterator[None]:
-    """End in good order on SIGTERM as on Ctrl-C."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """End in good order on SIGTERM as on Ctrl-C, also where a shell started us deaf to that."""
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = {kind: signal.signal(kind, signal.default_int_handler) for kind in kinds}
     try:
         yield
     except KeyboardInterrupt:
         results().print("\nEnded.")
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
 
 def _environment(folder: Path) -> dict[str, str]:
