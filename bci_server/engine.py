@@ -29,8 +29,9 @@ from bci_server.link.engine_end import EngineEnd
 from bci_server.link.frames import frame
 from bci_server.loop import About, Ending, Loop, Sink
 from bci_server.outlet import LslOutlets
-from bci_server.recorder import Recorder, RecordingRefused
+from bci_server.recorder import Recorder
 from bci_server.recording_file import Content
+from bci_server.recording_state import RecordingRefused
 from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.scheduling import Scheduling, raise_priority

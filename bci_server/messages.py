@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bci_server.control import Answer
-from bci_server.recorder import RecordingRefused, RecordingState
+from bci_server.recording_state import RecordingRefused, RecordingState
 from bci_server.wire import (
     AlternativeMessage,
     ChannelHealth,

@@ -8,7 +8,6 @@ on: what cannot be recorded is counted, an alarm says so, and the file stays rea
 
 from __future__ import annotations
 
-import errno
 import logging
 import shutil
 import threading
@@ -17,33 +16,33 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_server.further_streams import FurtherStreams
 from bci_server.record_names import Record, create_file
 from bci_server.recording_file import Content, Fed, Item, Lost, RecordingFile, Said, Truth
+from bci_server.recording_state import (
+    Alarm,
+    RecordingRefused,
+    RecordingState,
+    alarm_of,
+    refused,
+)
 from bci_server.ring import Ring
 from bci_server.wire import CommandMessage, DataMessage, StatusMessage
 from decoders.decoder import Event
 from decoders.pipeline import Decoded
 from devices.clock import Clock
+from devices.device import DeviceError
+from devices.raw_streams import open_raw_streams
 from devices.recording.checked_file import CheckedFile
 from devices.signal import Chunk, Marker
 
-__all__ = ["Alarm", "Recorder", "RecordingRefused", "RecordingState"]
+__all__ = ["Recorder"]
 
 _log = logging.getLogger(__name__)
-
-Alarm = Literal[
-    "recording_disk_nearly_full",
-    "recording_disk_full",
-    "recording_disk_slow",
-    "recording_disk_gone",
-    "recording_lost_samples",
-    "recording_failed",
-]
 
 _RING_BYTES = (8 << 20, 4 << 30)
 _MOST_WAITING = 200_000
@@ -52,46 +51,7 @@ _SLOW = 0.5
 _TRY_AGAIN_S = 1.0
 _CLOSE_S = 20.0
 _START_S = 20.0
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-class RecordingRefused(Exception):
-    """Nothing can be recorded, or the end could not be written; the message is for the user.
-
-    Attributes
-    ----------
-    fix
-        What to do.
-    """
-
-    def __init__(self, why: str, fix: str) -> None:
-        super().__init__(why)
-        self.fix = fix
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingState:
-    """How a recording is doing.
-
-    Parameters
-    ----------
-    path
-        The file; None while nothing is recorded.
-    n_samples
-        Samples of the signal that are written.
-    n_lost
-        Samples that could not be recorded.
-    n_bytes
-        Size of the file.
-    alarms
-        What is wrong.
-    """
-
-    path: Path | None
-    n_samples: int
-    n_lost: int
-    n_bytes: int
-    alarms: tuple[Alarm, ...]
+_RESOLVE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +101,7 @@ class Recorder:
         self._missed_first = 0
         # The writer's side.
         self._recording: RecordingFile | None = None
+        self._further: FurtherStreams | None = None
         self._n_lost = 0
         self._lost_first = 0
         self._lost_here = 0
@@ -290,6 +251,8 @@ class Recorder:
             alarms.append("recording_disk_slow")
         if self._has_lost or self._missed:
             alarms.append("recording_lost_samples")
+        if self._further is not None and self._further.has_lost:
+            alarms.append("recording_lost_stream")
         if self._has_failed:
             alarms.append("recording_failed")
         return tuple(alarms)
@@ -309,6 +272,7 @@ class Recorder:
                     self._has_failed = True
                     self._recording = None
                 self._ring.release(end)
+            self._write_further()
 
     def _do(self, item: Item | _Start | _Stop) -> None:
         match item:
@@ -326,22 +290,38 @@ class Recorder:
         self._n_lost = self._lost_here = 0
         self._disk, self._has_lost, self._has_failed, self._nearly_full = None, False, False, False
         try:
-            file = self._create(self._record, self._content.name)
-            self._recording = RecordingFile(file, self._content, self._clock.now())
-        except OSError as e:
+            path = self._open()
+        except (OSError, DeviceError) as e:
             self._is_on = False
-            self._fail(e)
-            where = e.filename or self._record.folder
-            asked.told(
-                RecordingRefused(
-                    f"no recording can be made in {where}: {e.strerror}",
-                    "free some space, or let folder in [record] name another place",
-                )
-            )
+            self._close_further()
+            if isinstance(e, OSError):
+                self._fail(e)
+            asked.told(refused(e, self._record.folder))
         else:
-            asked.told(self._recording.file.path)
+            asked.told(path)
+
+    def _open(self) -> Path:
+        headers: tuple[bytes, ...] = ()
+        if self._record.streams:
+            streams = open_raw_streams(self._record.streams, _RESOLVE_S)
+            self._further = FurtherStreams(streams, self._wake.set, self._clock.now)
+            headers = self._further.headers
+        file = self._create(self._record, self._content.name)
+        self._recording = RecordingFile(file, self._content, self._clock.now(), headers)
+        return file.path
+
+    def _close_further(self) -> None:
+        if self._further is not None:
+            self._further.close()
+            self._write_further()
+            self._further = None
+
+    def _write_further(self) -> None:
+        while self._further is not None and self._further.waiting:
+            self._write(self._further.waiting.popleft())
 
     def _end(self, asked: _Stop) -> None:
+        self._close_further()
         recording, self._recording = self._recording, None
         if recording is None:
             asked.told(None)
@@ -401,7 +381,7 @@ class Recorder:
             self._has_lost = True
 
     def _fail(self, error: OSError) -> None:
-        alarm: Alarm = "recording_disk_full" if error.errno in _FULL else "recording_disk_gone"
+        alarm = alarm_of(error)
         if self._disk != alarm:
             _log.error("recording: %s", error)
         self._disk = alarm

@@ -32,11 +32,23 @@ from bci_server.wire import CommandMessage, StatusMessage
 from decoders.decoder import Event
 from decoders.output import Output
 from decoders.transcript import Transcript, plain_number
+from devices.raw_streams import RawChunk
 from devices.recording.checked_file import CheckedFile
+from devices.recording.xdf_chunks import parse_header
 from devices.recording.xdf_writer import XdfStream, XdfWriter
 from devices.signal import Marker, Signal
 
-__all__ = ["Content", "Fed", "Item", "Lost", "RecordingFile", "Said", "Truth"]
+__all__ = [
+    "Content",
+    "Fed",
+    "Further",
+    "FurtherOffset",
+    "Item",
+    "Lost",
+    "RecordingFile",
+    "Said",
+    "Truth",
+]
 
 _KINDS: dict[Modality, str] = {
     "eeg": "EEG",
@@ -136,7 +148,24 @@ class Lost:
     why: str
 
 
-Item = Fed | Said | Truth | Lost | StatusMessage | CommandMessage
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What came on a further stream: the stream's place in the list of them."""
+
+    stream: int
+    chunk: RawChunk
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherOffset:
+    """A measurement of a further stream's clock."""
+
+    stream: int
+    time_s: float
+    offset_s: float
+
+
+Item = Fed | Said | Truth | Lost | StatusMessage | CommandMessage | Further | FurtherOffset
 
 
 class RecordingFile:
@@ -150,6 +179,8 @@ class RecordingFile:
         What goes in.
     now_s
         The time.
+    further
+        Further streams that are recorded as they are: each one's description in XDF's XML.
 
     Attributes
     ----------
@@ -163,7 +194,13 @@ class RecordingFile:
         It cannot be written.
     """
 
-    def __init__(self, file: CheckedFile, content: Content, now_s: float) -> None:
+    def __init__(
+        self,
+        file: CheckedFile,
+        content: Content,
+        now_s: float,
+        further: Sequence[bytes] = (),
+    ) -> None:
         self.file = file
         self.n_samples = 0
         self._content = content
@@ -174,6 +211,7 @@ class RecordingFile:
         self._row = np.empty((1, 4))
         self._xdf = XdfWriter(file.put, _BOUNDARY_BYTES)
         self._add_streams(content)
+        self._further = [self._add_further(header) for header in further]
         self._say(self._log, now_s, {"log": "start", "session": content.name})
 
     def write(self, item: Item) -> None:
@@ -265,6 +303,17 @@ class RecordingFile:
         self._messages = self._text("messages", "bci.messages")
         self._log = self._text("log", "bci.log")
 
+    def _add_further(self, header: bytes) -> int:
+        layout = parse_header(header)
+        stream = XdfStream(
+            layout.name,
+            layout.kind,
+            layout.format,
+            tuple(str(i) for i in range(layout.n_channels)),
+            rate_hz=layout.rate_hz,
+        )
+        return self._xdf.add_stream(stream, header)
+
     def _numbers(self, what: str, channels: tuple[str, ...], units: str | tuple[str, ...]) -> int:
         name, source = f"{self._content.name} {what}", f"{self._content.identity}:{what}"
         return self._xdf.add_stream(
@@ -289,6 +338,14 @@ class RecordingFile:
             case Truth():
                 assert self._truth is not None
                 self._xdf.write(self._truth, item.values, item.times)
+            case Further(stream, chunk):
+                to = self._further[stream]
+                if chunk.values is None:
+                    self._xdf.write_texts(to, chunk.texts, chunk.stamps)
+                else:
+                    self._xdf.write(to, chunk.values, chunk.stamps)
+            case FurtherOffset(stream, time_s, offset_s):
+                self._xdf.write_clock_offset(self._further[stream], time_s, offset_s)
             case Lost():
                 about = {"first": item.first, "n": item.n_samples, "why": item.why}
                 self._say(self._log, item.time_s, {"log": "lost", **about})

@@ -10,12 +10,13 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast, get_args
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.recording.xdf_format import BOUNDARY, DTYPES, MAGIC, Tag
+from devices.recording.xdf_format import BOUNDARY, DTYPES, MAGIC, Format, Tag
 
 __all__ = [
     "ChunkAt",
@@ -100,7 +101,7 @@ class Layout:
     name: str
     kind: str
     source_id: str
-    format: str
+    format: Format
     n_channels: int
     rate_hz: float
     labels: tuple[str, ...]
@@ -192,7 +193,7 @@ def parse_header(xml: Bytes, offset: int = 0) -> Layout:
     info = parse_xml(xml, offset)
     text = {child.tag: (child.text or "").strip() for child in info}
     format_ = text.get("channel_format", "")
-    if format_ != "string" and format_ not in DTYPES:
+    if format_ not in get_args(Format):
         raise DamagedChunk(offset, f"the header states an unknown format {format_[:40]!r}")
     count = text.get("channel_count", "")
     if not re.fullmatch(r"\d{1,7}", count) or not 0 < int(count) <= _MOST_CHANNELS:
@@ -206,7 +207,7 @@ def parse_header(xml: Bytes, offset: int = 0) -> Layout:
         name=text.get("name", ""),
         kind=text.get("type", ""),
         source_id=text.get("source_id", ""),
-        format=format_,
+        format=cast(Format, format_),
         n_channels=int(count),
         rate_hz=rate_hz,
         labels=tuple((c.findtext("label") or "").strip() for c in listed) + pad,

@@ -97,9 +97,13 @@ class XdfWriter:
         writer._file = file
         return writer
 
-    def add_stream(self, stream: XdfStream) -> int:
-        """Write the stream's header, and return the number by which it is written to."""
-        header = stream_header(
+    def add_stream(self, stream: XdfStream, header: bytes | None = None) -> int:
+        """Write the stream's header, and return the number by which it is written to.
+
+        `header` is the header's XML where somebody else has made it, an LSL sender; `stream` must
+        be what it describes.
+        """
+        header = header or stream_header(
             name=stream.name,
             kind=stream.kind,
             format_=stream.format,
