@@ -98,7 +98,7 @@ class Recorded:
                 is_mine = feed.first == first and len(values) == n
                 yield Fed(
                     int(first),
-                    values.astype(np.float32, copy=False),
+                    values,
                     stamps if times is None else times,
                     None if times is None else stamps,
                     bool(gap),

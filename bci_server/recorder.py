@@ -38,6 +38,7 @@ from devices.clock import Clock
 from devices.device import DeviceError
 from devices.raw_streams import open_raw_streams
 from devices.recording.checked_file import CheckedFile
+from devices.recording.xdf_format import DTYPES
 from devices.signal import Chunk, Marker
 
 __all__ = ["Recorder"]
@@ -91,6 +92,7 @@ class Recorder:
         self._record, self._content = record, content
         self._clock = clock
         self._create = create
+        self._dtype = DTYPES[content.format]
         self._ring = Ring(_ring_bytes(record, content))
         self._waiting: deque[tuple[Item | _Start | _Stop, int]] = deque()
         self._wake = threading.Event()
@@ -151,7 +153,8 @@ class Recorder:
             return
         n, width = chunk.values.shape
         n_rows = 1 if sender_times is None else 2
-        piece = self._ring.reserve(8 * n * n_rows + 4 * n * width)
+        size = self._dtype.itemsize * n * width
+        piece = self._ring.reserve(8 * n * n_rows + size)
         if piece is None or len(self._waiting) > _MOST_WAITING:
             self._missed_first = self._missed_first if self._missed else first
             self._missed += n
@@ -164,7 +167,7 @@ class Recorder:
             own = piece[8 * n : 16 * n].view(np.float64)
             own[:] = sender_times
         at = 8 * n * n_rows
-        values = piece[at : at + 4 * n * width].view(np.float32).reshape(n, width)
+        values = piece[at : at + size].view(self._dtype).reshape(n, width)
         values[:] = chunk.values
         self._hand_over(Fed(first, values, times, own, chunk.gap, received_s, markers, marks))
         if truth is not None:
@@ -208,6 +211,11 @@ class Recorder:
         return result
 
     @property
+    def ring_use(self) -> float:
+        """How full the memory is that waits for the disk, 0 to 1."""
+        return self._ring.used / self._ring.size
+
+    @property
     def state(self) -> RecordingState:
         """How it is doing. May be asked by any thread."""
         recording = self._recording
@@ -247,7 +255,7 @@ class Recorder:
             alarms.append("recording_disk_nearly_full")
         if self._disk is not None:
             alarms.append(self._disk)
-        if self._missed or self._ring.used > _SLOW * self._ring.size:
+        if self._missed or self.ring_use > _SLOW:
             alarms.append("recording_disk_slow")
         if self._has_lost or self._missed:
             alarms.append("recording_lost_samples")
@@ -410,6 +418,8 @@ class Recorder:
 
 def _ring_bytes(record: Record, content: Content) -> int:
     signal = content.signal
-    row = 4 * signal.n_channels + (16 if content.has_sender_times else 8)
+    row = DTYPES[content.format].itemsize * signal.n_channels + (
+        16 if content.has_sender_times else 8
+    )
     least, most = _RING_BYTES
     return round(min(max(record.buffer_s * signal.rate_hz * row, least), most))

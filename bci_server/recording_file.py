@@ -35,7 +35,7 @@ from decoders.transcript import Transcript, plain_number
 from devices.raw_streams import RawChunk
 from devices.recording.checked_file import CheckedFile
 from devices.recording.xdf_chunks import parse_header
-from devices.recording.xdf_writer import XdfStream, XdfWriter
+from devices.recording.xdf_writer import Format, XdfStream, XdfWriter
 from devices.signal import Marker, Signal
 
 __all__ = [
@@ -77,6 +77,8 @@ class Content:
         Somebody else stamped the samples.
     modality
         What is measured.
+    format
+        How the signal's values are stored; that of the values which come.
     about
         What is known of the session: its file's text, the model's hash, the participant's code.
     """
@@ -87,6 +89,7 @@ class Content:
     truth: Signal | None = None
     has_sender_times: bool = False
     modality: Modality = "eeg"
+    format: Format = "float32"
     about: dict[str, str] = field(default_factory=dict)
 
 
@@ -99,7 +102,7 @@ class Fed:
     first
         Index of the chunk's first sample, counted from the first of the run.
     values, times
-        (n, n_channels) float32 and (n,) float64, as the decoder saw them.
+        (n, n_channels) and (n,) float64, as the decoder saw them.
     sender_times
         (n,) float64, the sender's own stamps; None where there are none.
     gap
@@ -111,7 +114,7 @@ class Fed:
     """
 
     first: int
-    values: NDArray[np.float32]
+    values: NDArray[np.generic]
     times: NDArray[np.float64]
     sender_times: NDArray[np.float64] | None
     gap: bool
@@ -269,7 +272,7 @@ class RecordingFile:
             XdfStream(
                 content.name,
                 _KINDS[content.modality],
-                "float32",
+                content.format,
                 signal.channels,
                 signal.unit,
                 signal.rate_hz,
