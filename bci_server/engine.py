@@ -270,6 +270,9 @@ def _recorder(
         modality=session.record.modality,
         about={
             "participant": session.record.participant,
+            "session": session.record.session,
+            "task": session.record.task or session.name,
+            "consent": session.record.consent,
             "session_file": session.text,
             "decoder": "none" if artifact is None else artifact.kind,
             "model": "" if artifact is None else artifact.hash,

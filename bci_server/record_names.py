@@ -41,6 +41,8 @@ class Record:
         Record from the start. False: only when somebody asks for it.
     streams
         Further LSL streams to record, by name. If one is missing, nothing is recorded.
+    consent
+        Which consent covers it: an id, nothing personal.
     buffer_s
         How long the disk may stall before samples are lost to the recording.
     sync_s
@@ -61,6 +63,7 @@ class Record:
     folder: str = "recordings"
     enabled: bool = True
     streams: tuple[str, ...] = ()
+    consent: str = ""
     buffer_s: float = 5.0
     sync_s: float = 1.0
     warn_free_mb: float = 1000.0
@@ -73,6 +76,8 @@ class Record:
                     f"{what} = {label!r} names files: use letters and digits only, at most 32"
                     + (" (a code, nothing personal)" if what == "participant" else "")
                 )
+        if len(self.consent) > 64 or not self.consent.isprintable():
+            raise ValueError(f"consent = {self.consent!r} is no id; use at most 64 letters")
         for what in ("buffer_s", "sync_s"):
             if not 0 < getattr(self, what) <= 3600:
                 raise ValueError(f"{what} must be positive, not {getattr(self, what)!r}")
