@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from devices.recording.xdf_chunks import chunk_at, read_count
 from devices.recording.xdf_format import MAGIC, Tag
 
-__all__ = ["RECORD", "Chain", "Checksums", "read_checksums", "sidecar_of"]
+__all__ = ["RECORD", "Chain", "Checksums", "map_records", "read_checksums", "sidecar_of"]
 
 _MAGIC = b"XDF CRC-32C v1\n\0"
 _HEADER = struct.Struct("<16s16s12xI")
@@ -111,6 +111,19 @@ class Checksums:
     records: NDArray[np.void]
     n_damaged: int
     is_torn: bool
+
+
+def map_records(path: Path) -> NDArray[np.void] | None:
+    """Return the whole records of the sidecar of `path` as they are on the disk, unjudged.
+
+    (n,) of `RECORD`, mapped, so that opening costs no memory; None if there are none.
+    """
+    sidecar = sidecar_of(path)
+    try:
+        n = (sidecar.stat().st_size - _HEADER.size) // RECORD.itemsize
+    except FileNotFoundError:
+        return None
+    return None if n <= 0 else np.memmap(sidecar, RECORD, "r", _HEADER.size, (n,))
 
 
 def read_checksums(path: Path) -> Checksums | None:

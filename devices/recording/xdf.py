@@ -14,11 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.device import DeviceRefused
+from devices.gaps import find_gaps
 from devices.recording.track import RecordingFile, Track
 from devices.recording.xdf_clock import ClockCorrection, EvenedOut, offset_is_corrupt
 from devices.recording.xdf_header import FORMATS
-from devices.recording.xdf_index import StreamIndex, XdfIndex, index_xdf
-from devices.recording.xdf_samples import Piece, decode_texts, decode_values, iterate_pieces
+from devices.recording.xdf_index import StreamIndex, XdfIndex, damaged, index_xdf
+from devices.recording.xdf_samples import (
+    MAX_STAMP_S,
+    Piece,
+    check_chunk,
+    decode_texts,
+    decode_values,
+    iterate_pieces,
+)
 from devices.signal import Marker, Signal
 from devices.units import standard
 
@@ -27,37 +35,76 @@ __all__ = ["open_file"]
 #: What a decoder most likely wants, first.
 _PREFERENCE = ("eeg", "ecog", "ieeg", "seeg", "lfp", "exg", "meg", "spikes")
 
+#: A stream of more than this is opened by its chunks, if none of them is too long.
+_LARGE_BYTES = 128 << 20
+_LARGE_CHUNK_BYTES = 8 << 20
+
+#: More markers than anybody has pressed keys.
+_MOST_MARKERS = 1_000_000
+
 _EVENT_WORDS = ("marker", "event", "trigger", "stim")
 
 
 class _Timeline:
-    """The times of a stream, and where its samples lie."""
+    """The times of a stream, and where its samples lie.
+
+    All stamps of a stream are looked at to even them out. Of one that is too large for that, only
+    the first of each chunk is: its times are those written, and are read when they are asked for.
+    """
 
     def __init__(self, path: Path, fd: int, stream: StreamIndex, n_max: int | None) -> None:
         header = stream.header
         self._path, self._fd, self._stream = path, fd, stream
         self._clock = ClockCorrection(stream.clock_times, stream.clock_values)
-        self._even = EvenedOut(header.rate_hz) if header.rate_hz else None
-        self._straight = not header.can_drop_samples
+        self._even: EvenedOut | None = None
         self._decoded: tuple[int, NDArray[np.generic], NDArray[np.float64]] | None = None
-        self.pieces: list[Piece] = []
+        self.is_large = _is_large(stream) and n_max is None
+        self.chunk_times = np.empty(0)
+        if self.is_large:
+            self._straight = False
+            self._take_chunks()
+        else:
+            self._even = EvenedOut(header.rate_hz)
+            self._straight = not header.can_drop_samples
+            self._take_all(n_max)
+
+    def _take_all(self, n_max: int | None) -> None:
+        assert self._even is not None
+        self._pieces: list[Piece] = []
         firsts = [0]
-        for piece, stamps in iterate_pieces(path, fd, stream):
+        for piece, stamps in iterate_pieces(self._path, self._fd, self._stream):
             kept = stamps if n_max is None else stamps[: max(n_max - firsts[-1], 0)]
             if len(kept):
-                times = self._clock.feed(kept)
-                if self._even:
-                    self._even.feed(times)
-                self.pieces.append(piece)
+                self._even.feed(self._clock.feed(kept))
+                self._pieces.append(piece)
                 firsts.append(firsts[-1] + len(kept))
         self.firsts = np.array(firsts, np.int64)
+        self._breaks = np.array(self._even.breaks, np.int64)
+
+    def _take_chunks(self) -> None:
+        places, rate_hz = self._stream.places, self._stream.header.rate_hz
+        if not (np.abs(places.firsts_s) < MAX_STAMP_S).all():
+            odd = int(np.argmin(np.abs(places.firsts_s) < MAX_STAMP_S))
+            raise damaged(self._path, int(places.offsets[odd]), "a stamp that is no time")
+        self.firsts = np.concatenate([[0], np.cumsum(places.counts)])
+        self._clock.feed_some(self.firsts[:-1], places.firsts_s)
+        self.chunk_times = self._clock.at_samples(self.firsts[:-1], places.firsts_s)
+        # A chunk lasts as long as its samples: what comes later than that is missing.
+        ends = self.chunk_times[:-1] + (places.counts[:-1] - 1) / rate_hz
+        edges = np.column_stack([ends, self.chunk_times[1:]])
+        at = find_gaps(edges.ravel(), rate_hz)
+        self._breaks = self.firsts[1:-1][(at[at % 2 == 1] - 1) // 2]
+
+    @property
+    def n_pieces(self) -> int:
+        return len(self.firsts) - 1
 
     @property
     def n_samples(self) -> int:
         return int(self.firsts[-1])
 
     def breaks(self) -> NDArray[np.int64]:
-        return np.array(self._even.breaks if self._even else [], np.int64)
+        return self._breaks
 
     def effective_rate_hz(self) -> float:
         return self._even.effective_rate_hz() if self._even else 0.0
@@ -75,7 +122,7 @@ class _Timeline:
             np.empty((0, len(header.labels)), FORMATS[header.format])
         ]
         stamps = [np.empty(0)]
-        while at < len(self.pieces) and self.firsts[at] < stop:
+        while at < self.n_pieces and self.firsts[at] < stop:
             start = int(self.firsts[at])
             cut = slice(max(first - start, 0), stop - start)
             _, of_piece, stamps_of_piece = self._decode(at)
@@ -87,9 +134,26 @@ class _Timeline:
     def _decode(self, at: int) -> tuple[int, NDArray[np.generic], NDArray[np.float64]]:
         """Decode a piece; the last one is kept, as reading goes on where it ended."""
         if self._decoded is None or self._decoded[0] != at:
-            decoded = decode_values(self._path, self._fd, self.pieces[at], self._stream)
+            decoded = decode_values(self._path, self._fd, self._piece(at), self._stream)
             self._decoded = (at, *decoded)
         return self._decoded
+
+    def _piece(self, at: int) -> Piece:
+        if not self.is_large:
+            return self._pieces[at]
+        places = self._stream.places
+        check_chunk(self._path, self._fd, places, at)
+        return Piece(int(places.offsets[at]), int(places.stops[at]), int(places.counts[at]), 0.0)
+
+
+def _is_large(stream: StreamIndex) -> bool:
+    """Say whether a stream is too large to look at every stamp, and need not be."""
+    places = stream.places
+    return (
+        stream.n_samples * (8 + stream.header.value_bytes) > _LARGE_BYTES
+        and int((places.stops - places.offsets).max()) <= _LARGE_CHUNK_BYTES
+        and not np.isnan(places.firsts_s).any()
+    )
 
 
 class _XdfTrack(Track):
@@ -116,6 +180,15 @@ class _XdfTrack(Track):
     def times(self, first: int, stop: int) -> NDArray[np.float64]:
         """Return the times of samples `first` up to but without `stop`, in seconds."""
         return self._timeline.times(first, stop)
+
+    def index_at(self, time_s: float) -> int:
+        """Return the first sample at or after `time_s`; `n_samples` if there is none."""
+        timeline = self._timeline
+        if not timeline.is_large or time_s <= timeline.chunk_times[0]:
+            return super().index_at(time_s)
+        chunk = int(np.searchsorted(timeline.chunk_times, time_s, side="right")) - 1
+        first, stop = timeline.firsts[chunk : chunk + 2].tolist()
+        return first + int(np.searchsorted(timeline.times(first, stop), time_s))
 
     def read(self, first: int, stop: int) -> NDArray[np.float32]:
         """Return samples `first` up to but without `stop`, (stop - first, n_channels)."""
@@ -159,11 +232,15 @@ def _read_index(path: Path, file: _Descriptor, index: XdfIndex) -> RecordingFile
     markers: dict[str, tuple[Marker, ...]] = {}
     for number, stream in index.streams.items():
         header = stream.header
+        if header.kind.startswith("bci."):
+            continue  # what a recorder of ours says of the session; see `recorded`
         name = header.name or f"stream {number}"
         if name in markers or any(track.name == name for track in tracks):
             name = f"{name} (stream {number})"
         n_max = _without_garbage(stream, name, notes)
-        if header.format == "string":
+        if stream.n_samples > _MOST_MARKERS and not (header.rate_hz and header.format != "string"):
+            notes.append(f"left out {name!r}: {stream.n_samples} markers are too many")
+        elif header.format == "string":
             markers[name] = _text_markers(path, file.fd, stream, n_max)
         elif header.rate_hz:
             tracks += _tracks(path, file.fd, name, stream, n_max, notes)
@@ -188,7 +265,7 @@ def _read_index(path: Path, file: _Descriptor, index: XdfIndex) -> RecordingFile
 
 def _without_garbage(stream: StreamIndex, name: str, notes: list[str]) -> int | None:
     """Drop what liblsl writes for an outlet that vanished; return how many samples are real."""
-    n_samples, stated = sum(stream.counts), stream.footer_count
+    n_samples, stated = stream.n_samples, stream.footer_count
     if stated is None or n_samples <= stated:
         return None
     if not offset_is_corrupt(stream.clock_times, stream.clock_values):
@@ -206,6 +283,8 @@ def _tracks(
 ) -> list[_XdfTrack]:
     """Return a track for each unit that the stream's channels have; the commonest first."""
     timeline = _Timeline(path, fd, stream, n_max)
+    if timeline.is_large:
+        notes.append(f"{name!r} is large: its times are those written, not evened out")
     units = [standard(unit)[0] for unit in stream.header.units]
     tracks: list[_XdfTrack] = []
     for unit, _ in Counter(units).most_common():

@@ -54,6 +54,17 @@ class ClockCorrection:
         self._firsts: list[int] = [0]  # first sample of each segment that has samples
         self._used: list[int] = [0]  # which line each of those takes
 
+    def feed_some(self, index: NDArray[np.int64], stamps: NDArray[np.float64]) -> None:
+        """Take in the stamps of some samples of all, ascending, where all would be too many."""
+        at = 0
+        while self._current + 1 < len(self._ranges):
+            left = self._leaves_at(stamps[at:])
+            if left is None:
+                break
+            self._current += 1
+            at += left
+            self._use(int(index[at]))
+
     def feed(self, stamps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the next stamps corrected."""
         at = 0
@@ -70,9 +81,14 @@ class ClockCorrection:
 
     def at(self, first: int, stamps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return stamps corrected that were fed before; `first` is the number of the first."""
+        return self.at_samples(np.arange(first, first + len(stamps)), stamps)
+
+    def at_samples(
+        self, index: NDArray[np.int64], stamps: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the stamps of the samples of these numbers corrected."""
         if not self._lines:
             return stamps
-        index = np.arange(first, first + len(stamps))
         segment = np.searchsorted(self._firsts, index, side="right") - 1
         lines = np.array([self._lines[used] for used in self._used])[segment]
         corrected: NDArray[np.float64] = stamps + (lines[:, 0] + lines[:, 1] * stamps)

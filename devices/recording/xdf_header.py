@@ -6,7 +6,8 @@ No document types (and so no entities), a bounded length, numbers within reason.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 __all__ = ["FORMATS", "MAX_XML_BYTES", "XdfHeader", "parse_footer", "parse_header"]
@@ -46,6 +47,10 @@ class XdfHeader:
         One a channel, ``""`` where none is stated.
     can_drop_samples
         It says that samples may be missing, so stamps must not be evened out.
+    source_id
+        Identity of its source.
+    about
+        What our own recordings say of their session: texts by name; else nothing.
     notes
         What was wrong with it, and mended.
     """
@@ -58,11 +63,18 @@ class XdfHeader:
     units: tuple[str, ...]
     can_drop_samples: bool
     notes: tuple[str, ...] = ()
+    source_id: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def value_bytes(self) -> int:
         """Bytes of the values of one sample; 0 for texts, which vary."""
         return int(FORMATS[self.format][2]) * len(self.labels) if self.format in FORMATS else 0
+
+    @property
+    def smallest_bytes(self) -> int:
+        """Bytes that one sample takes at least."""
+        return 1 + (self.value_bytes or 2 * len(self.labels))
 
 
 def parse_header(content: bytes) -> XdfHeader:
@@ -94,6 +106,8 @@ def parse_header(content: bytes) -> XdfHeader:
         units=units,
         can_drop_samples=_text(info, "desc/synchronization/can_drop_samples").lower() == "true",
         notes=notes,
+        source_id=_text(info, "source_id"),
+        about={child.tag: child.text or "" for child in info.iterfind("desc/bci/*")},
     )
 
 

@@ -1,5 +1,9 @@
 """Where everything is in an XDF file: one pass over the heads of its chunks, contents skipped.
 
+Our own recordings have checksums beside them, which say where each chunk is and what is in it:
+then only headers, clock offsets and footers are looked at. What the checksums do not tell of (the
+end of a recording that was killed) is passed over as in any other file.
+
 A chunk is [bytes of the length: 1, 4 or 8][length][tag: 2 bytes][content]; the content of most
 begins with the stream's number (4 bytes). No length is believed before it was held against the
 size of the file.
@@ -9,6 +13,7 @@ Source: XDF 1.0, https://github.com/sccn/xdf/wiki/Specifications
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from array import array
@@ -16,14 +21,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from devices.device import DeviceRefused
+from devices.recording.checksums import map_records
+from devices.recording.xdf_encoder import SAMPLES_AT
+from devices.recording.xdf_format import BOUNDARY, MAGIC, Tag
 from devices.recording.xdf_header import MAX_XML_BYTES, XdfHeader, parse_footer, parse_header
-from devices.recording.xdf_writer import BOUNDARY, MAGIC, Tag
 
-__all__ = ["StreamIndex", "XdfChunk", "XdfIndex", "index_xdf", "iterate_chunks"]
+__all__ = ["Places", "StreamIndex", "XdfChunk", "XdfIndex", "index_xdf", "iterate_chunks"]
 
-# Longest head: 1 + 8 (length) + 2 (tag) + 4 (stream) + 1 + 8 (number of samples); an offset: 31.
-_HEAD_BYTES = 32
+# Longest head: 1 + 8 (length) + 2 (tag) + 4 (stream) + 1 + 8 (number of samples) + 1 + 8 (stamp).
+_HEAD_BYTES = 33
 _SCAN_BYTES = 2**20
 _MAX_OFFSET_S = 1e12
 _HAS_STREAM = (Tag.STREAM_HEADER, Tag.SAMPLES, Tag.CLOCK_OFFSET, Tag.STREAM_FOOTER)
@@ -64,8 +74,8 @@ class StreamIndex:
     ----------
     header
         What the stream says of itself.
-    offsets, stops, counts
-        For each chunk: byte of the first sample, byte after the last, number of samples.
+    places
+        Its chunks of samples that have any, in the order of the file.
     clock_times, clock_values
         Clock offsets, in seconds: on the sender's clock, and what to add to it.
     footer_count
@@ -73,12 +83,70 @@ class StreamIndex:
     """
 
     header: XdfHeader
-    offsets: array[int] = field(default_factory=lambda: array("q"))
-    stops: array[int] = field(default_factory=lambda: array("q"))
-    counts: array[int] = field(default_factory=lambda: array("q"))
+    places: Places
     clock_times: list[float] = field(default_factory=list)
     clock_values: list[float] = field(default_factory=list)
     footer_count: int | None = None
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples in all chunks."""
+        return int(self.places.counts.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Chunks of samples; all arrays are (n_chunks,).
+
+    Parameters
+    ----------
+    starts, offsets, stops
+        int64: byte at which each begins, of its first sample, and after its last.
+    counts
+        int64: number of samples.
+    firsts_s
+        float64: stamp of the first sample in seconds; NaN where it has none.
+    crcs
+        uint32: CRC-32C of each chunk's bytes; None where nobody knows it.
+    """
+
+    starts: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    stops: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    firsts_s: NDArray[np.float64]
+    crcs: NDArray[np.uint32] | None = None
+
+
+@dataclass(slots=True)
+class _Found:
+    """What `Places` is made of, while chunks are being found."""
+
+    starts: array[int] = field(default_factory=lambda: array("q"))
+    offsets: array[int] = field(default_factory=lambda: array("q"))
+    stops: array[int] = field(default_factory=lambda: array("q"))
+    counts: array[int] = field(default_factory=lambda: array("q"))
+    firsts_s: array[float] = field(default_factory=lambda: array("d"))
+
+    def places(self) -> Places:
+        return Places(
+            starts=np.array(self.starts, np.int64),
+            offsets=np.array(self.offsets, np.int64),
+            stops=np.array(self.stops, np.int64),
+            counts=np.array(self.counts, np.int64),
+            firsts_s=np.array(self.firsts_s, np.float64),
+        )
+
+
+def _joined(known: Places, found: Places) -> Places:
+    """Put what was found behind what the checksums told; there is no checksum for all of it."""
+    return Places(
+        np.concatenate([known.starts, found.starts]),
+        np.concatenate([known.offsets, found.offsets]),
+        np.concatenate([known.stops, found.stops]),
+        np.concatenate([known.counts, found.counts]),
+        np.concatenate([known.firsts_s, found.firsts_s]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +171,7 @@ class XdfIndex:
     notes: tuple[str, ...]
 
 
-def iterate_chunks(path: Path, fd: int) -> Iterator[XdfChunk]:
+def iterate_chunks(path: Path, fd: int, start: int = len(MAGIC)) -> Iterator[XdfChunk]:
     """Yield every whole chunk of an open file; end before one that reaches beyond the end.
 
     Raises
@@ -114,7 +182,6 @@ def iterate_chunks(path: Path, fd: int) -> Iterator[XdfChunk]:
     size = os.fstat(fd).st_size
     if os.pread(fd, len(MAGIC), 0) != MAGIC:
         raise DeviceRefused(f"{path} is no XDF file: it does not begin with 'XDF:'")
-    start = len(MAGIC)
     while start < size:
         chunk = _chunk_at(path, fd, start, size)
         if chunk is None:
@@ -132,20 +199,18 @@ def index_xdf(path: Path, fd: int) -> XdfIndex:
     DeviceRefused
         It is no XDF file, or damaged; says at which byte.
     """
-    streams: dict[int, StreamIndex] = {}
-    notes: list[str] = []
-    end = len(MAGIC)
-    for chunk in iterate_chunks(path, fd):
-        try:
-            _take(chunk, fd, streams, notes)
-        except ValueError as error:
-            raise damaged(path, chunk.start, str(error)) from error
+    building = _Building(path, fd)
+    end = building.take_records() or len(MAGIC)
+    for chunk in iterate_chunks(path, fd, end):
+        building.take(chunk)
         end = chunk.stop
+    notes = building.notes
     if missing := os.fstat(fd).st_size - end:
         notes.append(
             f"the file is cut short: the last whole chunk ends at byte {end}, "
             f"and {missing} bytes after it were passed over"
         )
+    streams = building.streams()
     for stream in streams.values():
         notes += stream.header.notes
     return XdfIndex(path, streams, end, tuple(notes))
@@ -205,24 +270,99 @@ def _refuse_if_more_follows(path: Path, fd: int, start: int) -> None:
         position += len(block) - len(BOUNDARY) + 1
 
 
-def _take(chunk: XdfChunk, fd: int, streams: dict[int, StreamIndex], notes: list[str]) -> None:
-    if chunk.tag == Tag.STREAM_HEADER:
-        if chunk.stream in streams:
-            raise ValueError(f"a second header of stream {chunk.stream}")
-        streams[chunk.stream] = StreamIndex(parse_header(_xml(chunk, fd)))
-    elif chunk.stream >= 0:
-        if chunk.stream not in streams:
-            raise ValueError(f"a chunk of stream {chunk.stream}, which has no header before it")
-        stream = streams[chunk.stream]
-        if chunk.tag == Tag.SAMPLES:
-            _take_samples(chunk, stream)
-        elif chunk.tag == Tag.CLOCK_OFFSET:
-            _take_offset(chunk, stream)
-        else:
-            try:
-                stream.footer_count = parse_footer(_xml(chunk, fd))
-            except ValueError as error:
-                notes.append(f"the footer of {stream.header.name!r} was passed over: {error}")
+class _Building:
+    """An index in the making."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.notes: list[str] = []
+        self._path, self._fd = path, fd
+        self._streams: dict[int, StreamIndex] = {}
+        self._found: dict[int, _Found] = {}
+
+    def streams(self) -> dict[int, StreamIndex]:
+        for number, stream in self._streams.items():
+            found = self._found[number].places()
+            if len(found.starts):
+                has_known = len(stream.places.starts) > 0
+                stream.places = _joined(stream.places, found) if has_known else found
+        return self._streams
+
+    def take_records(self) -> int | None:
+        """Take what the checksums beside the file tell; return where their telling ends."""
+        records = map_records(self._path)
+        size = os.fstat(self._fd).st_size
+        if records is None or not _tile(records, size):
+            return None
+        tags = np.array(records["tag"])
+        odd = (Tag.STREAM_HEADER, Tag.CLOCK_OFFSET, Tag.STREAM_FOOTER)
+        for start in records["offset"][np.isin(tags, odd)].tolist():
+            chunk = _chunk_at(self._path, self._fd, start, size)
+            if chunk is None:
+                raise damaged(self._path, start, "the file has changed since it was opened")
+            self.take(chunk)
+        is_samples = (tags == Tag.SAMPLES) & (records["n_samples"] > 0)
+        numbers = np.array(records["stream"])
+        if unknown := set(np.unique(numbers[is_samples]).tolist()) - set(self._streams):
+            raise damaged(self._path, len(MAGIC), f"stream {min(unknown)} has no header")
+        for number, stream in self._streams.items():
+            stream.places = self._places(records[is_samples & (numbers == number)], stream.header)
+        return int(records["offset"][-1]) + int(records["length"][-1])
+
+    def _places(self, records: NDArray[np.void], header: XdfHeader) -> Places:
+        starts = records["offset"].astype(np.int64)
+        stops = starts + records["length"]
+        counts = records["n_samples"].astype(np.int64)
+        offsets = starts + SAMPLES_AT
+        if (counts * header.smallest_bytes > stops - offsets).any():
+            at = int(np.argmax(counts * header.smallest_bytes > stops - offsets))
+            said = f"{counts[at]} samples claimed in {stops[at] - offsets[at]} bytes"
+            raise damaged(self._path, int(starts[at]), said)
+        firsts_s = np.array(records["first_s"])
+        return Places(starts, offsets, stops, counts, firsts_s, np.array(records["crc"]))
+
+    def take(self, chunk: XdfChunk) -> None:
+        """Take one chunk in."""
+        try:
+            self._take(chunk)
+        except ValueError as error:
+            raise damaged(self._path, chunk.start, str(error)) from error
+
+    def _take(self, chunk: XdfChunk) -> None:
+        if chunk.tag == Tag.STREAM_HEADER:
+            if chunk.stream in self._streams:
+                raise ValueError(f"a second header of stream {chunk.stream}")
+            header = parse_header(_xml(chunk, self._fd))
+            self._found[chunk.stream] = _Found()
+            self._streams[chunk.stream] = StreamIndex(header, _Found().places())
+        elif chunk.stream >= 0:
+            if chunk.stream not in self._streams:
+                raise ValueError(f"a chunk of stream {chunk.stream}, which has no header before it")
+            stream = self._streams[chunk.stream]
+            if chunk.tag == Tag.SAMPLES:
+                _take_samples(chunk, stream.header, self._found[chunk.stream])
+            elif chunk.tag == Tag.CLOCK_OFFSET:
+                _take_offset(chunk, stream)
+            else:
+                self._take_footer(chunk, stream)
+
+    def _take_footer(self, chunk: XdfChunk, stream: StreamIndex) -> None:
+        try:
+            stream.footer_count = parse_footer(_xml(chunk, self._fd))
+        except ValueError as error:
+            self.notes.append(f"the footer of {stream.header.name!r} was passed over: {error}")
+
+
+def _tile(records: NDArray[np.void], size: int) -> bool:
+    """Say whether the records are of chunks that lie one after the other in the file."""
+    offsets, lengths = records["offset"], records["length"]
+    ends = offsets + lengths
+    return bool(
+        offsets[0] == 0
+        and ends[-1] <= size
+        and (offsets[1:] == ends[:-1]).all()
+        and (records["sequence"] == np.arange(len(records))).all()
+        and (records["previous"][1:] == records["check"][:-1]).all()
+    )
 
 
 def _xml(chunk: XdfChunk, fd: int) -> bytes:
@@ -232,18 +372,22 @@ def _xml(chunk: XdfChunk, fd: int) -> bytes:
     return os.pread(fd, length, chunk.content)
 
 
-def _take_samples(chunk: XdfChunk, stream: StreamIndex) -> None:
+def _take_samples(chunk: XdfChunk, header: XdfHeader, found: _Found) -> None:
     n_samples, used = _length(chunk.head, 0)
     if not used:
         raise ValueError("a chunk of samples that ends before their number")
     first = chunk.content + used
-    smallest = 1 + (stream.header.value_bytes or 2 * len(stream.header.labels))
-    if n_samples * smallest > chunk.stop - first:
+    if n_samples * header.smallest_bytes > chunk.stop - first:
         raise ValueError(f"{n_samples} samples claimed in {chunk.stop - first} bytes")
     if n_samples:
-        stream.offsets.append(first)
-        stream.stops.append(chunk.stop)
-        stream.counts.append(n_samples)
+        is_stamped = chunk.head[used : used + 1] == b"\x08" and len(chunk.head) >= used + 9
+        found.starts.append(chunk.start)
+        found.offsets.append(first)
+        found.stops.append(chunk.stop)
+        found.counts.append(n_samples)
+        found.firsts_s.append(
+            struct.unpack_from("<d", chunk.head, used + 1)[0] if is_stamped else math.nan
+        )
 
 
 def _take_offset(chunk: XdfChunk, stream: StreamIndex) -> None:

@@ -13,12 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from crc32c import crc32c
 from numpy.typing import NDArray
 
 from devices.recording.xdf_header import FORMATS
-from devices.recording.xdf_index import StreamIndex, damaged
+from devices.recording.xdf_index import Places, StreamIndex, damaged
 
-__all__ = ["Piece", "decode_stamps", "decode_texts", "decode_values", "iterate_pieces"]
+__all__ = [
+    "MAX_STAMP_S",
+    "Piece",
+    "check_chunk",
+    "decode_stamps",
+    "decode_texts",
+    "decode_values",
+    "iterate_pieces",
+    "texts_at",
+]
 
 #: Bytes of samples that are decoded at a time.
 _PIECE_BYTES = 2**20
@@ -27,7 +37,7 @@ _PIECE_BYTES = 2**20
 _FIRST_WINDOW = 256
 
 #: No clock runs this long; unix time is at 1.8e9.
-_MAX_STAMP_S = 1e12
+MAX_STAMP_S = 1e12
 
 _STAMP = struct.Struct("<d")
 
@@ -74,8 +84,11 @@ def iterate_pieces(
     value_bytes = stream.header.value_bytes
     period_s = 1 / stream.header.rate_hz if stream.header.rate_hz else 0.0
     before_s = 0.0
-    for start, stop, n_samples in zip(stream.offsets, stream.stops, stream.counts, strict=True):
-        offset, left = start, n_samples
+    places = stream.places
+    for at in range(len(places.starts)):
+        check_chunk(path, fd, places, at)
+        start, offset, stop = (int(a[at]) for a in (places.starts, places.offsets, places.stops))
+        left = n_samples = int(places.counts[at])
         while left:
             data = os.pread(fd, min(stop - offset, max(_PIECE_BYTES, 9 + value_bytes)), offset)
             runs = _runs(path, data, offset, left, value_bytes)
@@ -83,7 +96,7 @@ def iterate_pieces(
             if not count:
                 raise damaged(path, start, f"a chunk of {n_samples} samples ends {left} early")
             stamps = decode_stamps(data, runs, value_bytes, before_s, period_s)
-            if not (np.abs(stamps) < _MAX_STAMP_S).all():
+            if not (np.abs(stamps) < MAX_STAMP_S).all():
                 raise damaged(path, offset, "a stamp that is no time")
             end = offset + _end(runs, value_bytes)
             yield Piece(offset, end, count, before_s), stamps
@@ -91,6 +104,24 @@ def iterate_pieces(
             offset, left = end, left - count
         if offset != stop:
             raise damaged(path, start, f"a chunk is {stop - offset} bytes longer than its samples")
+
+
+def check_chunk(path: Path, fd: int, places: Places, at: int) -> None:
+    """Hold a chunk against its checksum, where there is one.
+
+    Raises
+    ------
+    DeviceRefused
+        It is not as it was written.
+    """
+    if places.crcs is None:
+        return
+    start, stop = int(places.starts[at]), int(places.stops[at])
+    crc = 0
+    for offset in range(start, stop, _PIECE_BYTES):
+        crc = crc32c(os.pread(fd, min(_PIECE_BYTES, stop - offset), offset), crc)
+    if crc != places.crcs[at]:
+        raise damaged(path, start, f"a checksum is wrong. bci recover {path} saves the rest")
 
 
 def decode_stamps(
@@ -140,32 +171,53 @@ def decode_texts(path: Path, fd: int, stream: StreamIndex) -> tuple[NDArray[np.f
     DeviceRefused
         A chunk does not hold the samples that it claims; says at which byte.
     """
-    period_s = 1 / stream.header.rate_hz if stream.header.rate_hz else 0.0
+    header, places = stream.header, stream.places
+    period_s = 1 / header.rate_hz if header.rate_hz else 0.0
     stamps: list[float] = []
     texts: list[str] = []
-    for start, stop, count in zip(stream.offsets, stream.stops, stream.counts, strict=True):
+    for chunk in range(len(places.starts)):
+        check_chunk(path, fd, places, chunk)
+        start, stop = int(places.offsets[chunk]), int(places.stops[chunk])
         data = os.pread(fd, stop - start, start)
-        at = 0
-        try:
-            for _ in range(count):
-                if data[at] == 8:
-                    stamps.append(_STAMP.unpack_from(data, at + 1)[0])
-                    if not abs(stamps[-1]) < _MAX_STAMP_S:
-                        raise damaged(path, start + at, "a stamp that is no time")
-                    at += 9
-                elif data[at] == 0:
-                    stamps.append((stamps[-1] if stamps else 0.0) + period_s)
-                    at += 1
-                else:
-                    raise damaged(path, start + at, f"a stamp of {data[at]} bytes")
-                parts = []
-                for _ in stream.header.labels:
-                    part, at = _text(data, at)
-                    parts.append(part)
-                texts.append(", ".join(part for part in parts if part))
-        except (IndexError, ValueError, struct.error) as error:
-            raise damaged(path, start + at, f"a text leaves its chunk ({error})") from error
+        count = int(places.counts[chunk])
+        for stamp, parts in _iterate_texts(path, data, start, count, len(header.labels)):
+            stamps.append((stamps[-1] if stamps else 0.0) + period_s if stamp is None else stamp)
+            texts.append(", ".join(part for part in parts if part))
     return np.array(stamps, np.float64), texts
+
+
+def texts_at(path: Path, data: bytes, offset: int, count: int) -> list[str]:
+    """Return the `count` texts of one channel that lie in `data`, from byte `offset` of the file.
+
+    Raises
+    ------
+    DeviceRefused
+        They do not; says at which byte.
+    """
+    return [parts[0] for _, parts in _iterate_texts(path, data, offset, count, 1)]
+
+
+def _iterate_texts(
+    path: Path, data: bytes, start: int, count: int, n_channels: int
+) -> Iterator[tuple[float | None, list[str]]]:
+    at = 0
+    try:
+        for _ in range(count):
+            stamp = None
+            if data[at] == 8:
+                stamp = float(_STAMP.unpack_from(data, at + 1)[0])
+                if not abs(stamp) < MAX_STAMP_S:
+                    raise damaged(path, start + at, "a stamp that is no time")
+            elif data[at]:
+                raise damaged(path, start + at, f"a stamp of {data[at]} bytes")
+            at += 1 if stamp is None else 9
+            parts = []
+            for _ in range(n_channels):
+                part, at = _text(data, at)
+                parts.append(part)
+            yield stamp, parts
+    except (IndexError, ValueError, struct.error) as error:
+        raise damaged(path, start + at, f"a text leaves its chunk ({error})") from error
 
 
 def _text(data: bytes, at: int) -> tuple[str, int]:
