@@ -18,6 +18,7 @@ from bci_server.cli.listen import listen
 from bci_server.cli.outcome import Exit, exit_of, explain
 from bci_server.cli.record import record
 from bci_server.cli.recover import recover
+from bci_server.cli.replay import replay
 from bci_server.cli.serve import serve
 from bci_server.cli.sessions import sessions
 from bci_server.cli.stream import stream
@@ -72,6 +73,7 @@ app.command()(evaluate)
 app.command()(doctor)
 app.command()(health)
 app.command()(record)
+app.command()(replay)
 app.command()(verify)
 app.command()(recover)
 app.command()(info)

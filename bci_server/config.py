@@ -17,7 +17,9 @@ from bci_server.mapping import Commands
 from bci_server.record_names import Record
 from bci_server.safety.limits import Safety
 from bci_server.sections import Problems, Section, build
+from decoders.artifact import Artifact
 from decoders.decoder import Decoder
+from decoders.describe import describe, describe_pipeline
 from decoders.pipeline import Pipeline
 from decoders.stage import Chain, Stage
 from decoders.trials import Trials
@@ -31,6 +33,7 @@ __all__ = [
     "device_of",
     "load_session",
     "parse_session",
+    "with_recipes",
 ]
 
 T = TypeVar("T")
@@ -221,6 +224,31 @@ def device_of(section: Mapping[str, object]) -> Device:
     if device is None:
         raise BadSession("the device", problems.found)
     return device
+
+
+def with_recipes(session: Session, artifact: Artifact) -> Session:
+    """Return the session with the steps and the decoder that a model was fitted with.
+
+    Raises
+    ------
+    BadSession
+        The model names what is not there any more.
+    """
+    fitted = artifact.pipeline
+    now = describe_pipeline(session.pipeline)
+    if describe(session.decoder) == artifact.decoder and now["stages"] == fitted["stages"]:
+        return session
+    problems = Problems("")
+    stages = _stages([_stated(s) for s in fitted["stages"]], problems)
+    decoder = _of_kind(_stated(artifact.decoder), "decoders", Section("decoder"), problems)
+    if problems.found:
+        raise BadSession(f"the model {artifact.hash}", problems.found)
+    pipeline = replace(session.pipeline, hop_s=fitted["hop_s"], stages=Chain(stages))
+    return replace(session, pipeline=pipeline, decoder=decoder)
+
+
+def _stated(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in recipe.items() if value is not None}
 
 
 def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Session | None:

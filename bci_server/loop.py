@@ -239,7 +239,7 @@ class Loop:
         truth = None
         if self._stream.truth_signal is not None:
             truth = self._stream.take_truth()  # only recorded, but it must not pile up
-        marks, self._marks = tuple(self._marks), []
+        marks, self._marks = (*self._stream.take_events(), *self._marks), []
         if self._recorder is not None:
             own = self._stream.sender_times()
             self._recorder.take(chunk, own, markers, marks, truth, now_s)
@@ -252,7 +252,8 @@ class Loop:
             self._recorder.said(decoded)
         moment = decoded.moment
         self._sample = moment.sample
-        ledger = self._ledger = Ledger(moment.time_s, self._received_s, decoded_s)
+        sampled_s = self._stream.due_s(moment.time_s)
+        ledger = self._ledger = Ledger(sampled_s, self._received_s, decoded_s)
         quality: Quality = "bad" if decoded.bad_channels else "good"
         self._command(self._command_in(decoded.outputs), quality)  # first: somebody moves by it
         self._say(decoded.outputs, quality, ledger)

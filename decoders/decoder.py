@@ -15,30 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.output import Output
-from devices.signal import Chunk, Signal
+from devices.signal import Chunk, Event, Signal
 
 __all__ = ["Decoder", "Decoding", "Event", "Moment", "Training", "Weights"]
 
 Weights = Mapping[str, NDArray[np.generic]]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A marker, or feedback on what happened in the world, bound to a sample.
-
-    Parameters
-    ----------
-    sample
-        Index of the sample it belongs to, counted from the first of the run.
-    label
-        What happened.
-    source
-        Who said so: ``"device"``, ``"client"``.
-    """
-
-    sample: int
-    label: str
-    source: str = "device"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,10 @@ class Transcript:
         self._hash.update(line + b"\n")
         return line.decode()
 
+    def add_line(self, line: str) -> None:
+        """Take in a line that another transcript gave."""
+        self._hash.update(line.encode() + b"\n")
+
     @property
     def sha256(self) -> str:
         """The hash of all lines so far, in hex digits."""

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.clock import MONOTONIC, Clock
-from devices.signal import Chunk, Marker, Signal
+from devices.signal import Chunk, Event, Marker, Signal
 
 __all__ = [
     "Device",
@@ -136,6 +136,21 @@ class Stream(ABC):
         A marker may arrive before or after the samples of its time.
         """
         return ()
+
+    def take_events(self) -> tuple[Event, ...]:
+        """Return what goes to the decoder with the chunk read last, bound to samples already.
+
+        Only a replay has such: what clients said in the session that it replays.
+        """
+        return ()
+
+    def due_s(self, time_s: float) -> float:
+        """Return when, on this machine's clock, a time of the last chunk was.
+
+        They are the same but for a replay, whose chunks keep the times that they were decoded
+        with.
+        """
+        return time_s
 
     def take_truth(self) -> Chunk | None:
         """Return the truth that belongs to what was read since the last call, if any."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Chunk", "Marker", "Signal"]
+__all__ = ["Chunk", "Event", "Marker", "Signal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +94,22 @@ class Marker:
 
     time_s: float
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A marker, or feedback on what happened in the world, bound to a sample.
+
+    Parameters
+    ----------
+    sample
+        Index of the sample it belongs to, counted from the first of the run.
+    label
+        What happened.
+    source
+        Who said so: ``"device"``, ``"client"``.
+    """
+
+    sample: int
+    label: str
+    source: str = "device"

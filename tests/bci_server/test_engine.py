@@ -25,11 +25,11 @@ from bci_server.control import (
 from bci_server.engine import conduct
 from bci_server.link.engine_end import EngineEnd
 from bci_server.link.frames import Frames, frame
-from bci_server.recorded import Recorded
 from bci_server.wire import CommandMessage, MarkerMessage, PredictionMessage, StatusMessage
 from decoders.artifact import Artifact
 from decoders.stage import Mismatch
 from decoders.transcript import Transcript
+from devices.recording.recorded import Recorded
 from devices.recording.recover import recover
 from devices.recording.verify import verify
 from devices.signal import Chunk
@@ -256,9 +256,9 @@ def replayed(path, file):
     session, recorded, transcript = load_session(file), Recorded.open(path), Transcript()
     artifact = Artifact.load(session.model)
     run = artifact.run(recorded.signal, session.pipeline, session.decoder)
-    for fed in recorded.feeds():
+    for fed in recorded.turns():
         chunk = Chunk(fed.times, fed.values, fed.gap)
-        for decoded in run.feed(chunk, fed.markers, fed.marks):
+        for decoded in run.feed(chunk, fed.markers, fed.events):
             transcript.add(decoded.moment.sample, decoded.outputs)
     return transcript.sha256
 
@@ -279,9 +279,9 @@ def test_a_session_is_recorded_from_its_start_and_replays_exactly(start, session
     recorded = Recorded.open(path)
     assert recorded.about["session_file"] == file.read_text()
     assert recorded.about["model"] == Artifact.load(load_session(file).model).hash
-    feeds = list(recorded.feeds())
+    feeds = list(recorded.turns())
     assert sum(len(f.times) for f in feeds) == 2500
-    assert [e.sample for f in feeds for e in f.marks] == [sample]
+    assert [e.sample for f in feeds for e in f.events] == [sample]
     end = recorded.log()[-1]
     assert end["state"] == "ended"
     assert replayed(path, file) == end["outputs_sha256"]
@@ -311,8 +311,8 @@ def test_a_killed_engine_leaves_a_recording_that_replays_as_far_as_it_goes(
     )
     again = [
         transcript.add(decoded.moment.sample, decoded.outputs)
-        for fed in Recorded.open(recovered).feeds()
-        for decoded in run.feed(Chunk(fed.times, fed.values, fed.gap), fed.markers, fed.marks)
+        for fed in Recorded.open(recovered).turns()
+        for decoded in run.feed(Chunk(fed.times, fed.values, fed.gap), fed.markers, fed.events)
     ]
     assert "".join(f"{line}\n" for line in again if line).startswith(lines)
 

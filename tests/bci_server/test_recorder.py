@@ -9,7 +9,6 @@ import pytest
 from bci_server.control import Mark, StartRecording, StopRecording
 from bci_server.loop import About, Loop
 from bci_server.record_names import Record, create_file
-from bci_server.recorded import Recorded
 from bci_server.recorder import Recorder
 from bci_server.recording_file import Content
 from bci_server.recording_state import RecordingRefused
@@ -24,6 +23,7 @@ from decoders.trials import Trials
 from devices.clock import MONOTONIC, ManualClock
 from devices.recording.checked_file import CheckedFile
 from devices.recording.checksums import read_checksums
+from devices.recording.recorded import Recorded
 from devices.recording.verify import verify
 from devices.signal import Chunk, Marker, Signal
 from tests.bci_server.scripted import SIGNAL, ScriptedControls, ScriptedStream, samples
@@ -139,9 +139,9 @@ def replay(recorded):
     """Feed a recording to the same pipeline, and return the hash of what it says."""
     run = pipeline().start(recorded.signal, lambda features: Adaptive())
     transcript = Transcript()
-    for fed in recorded.feeds():
+    for fed in recorded.turns():
         chunk = Chunk(fed.times, fed.values, fed.gap)
-        for decoded in run.feed(chunk, fed.markers, fed.marks):
+        for decoded in run.feed(chunk, fed.markers, fed.events):
             transcript.add(decoded.moment.sample, decoded.outputs)
     return transcript.sha256
 
@@ -328,7 +328,7 @@ def test_a_disk_that_fails_and_comes_back_leaves_a_whole_file_that_says_what_is_
     assert verify(path).verdict == "clean"
     (lost,) = [e for e in Recorded.open(path).log() if e["log"] == "lost"]
     assert (lost["first"], lost["n"]) == (50, 50)
-    assert [fed.first for fed in Recorded.open(path).feeds()] == [
+    assert [fed.first for fed in Recorded.open(path).turns()] == [
         *range(0, 50, 10),
         *range(100, 150, 10),
     ]

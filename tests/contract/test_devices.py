@@ -18,15 +18,18 @@ import numpy as np
 import pytest
 
 import devices.adapters
+from bci_server.recording_file import Content, Fed, RecordingFile
 from devices.adapters.brainflow import Brainflow
 from devices.adapters.lsl import Lsl
 from devices.adapters.recording import Recording
+from devices.adapters.replay import Replay
 from devices.adapters.simulator_eeg import SimulatorEeg
 from devices.adapters.simulator_reach import SimulatorReach
 from devices.clock import MONOTONIC, ManualClock
 from devices.device import EndOfStream, Health, Stream
 from devices.discovery import StreamMatch
 from devices.outlet import Publisher, forward
+from devices.recording.checked_file import CheckedFile
 from devices.signal import Chunk, Marker, Signal
 
 DEADLINE_S = 30.0
@@ -51,6 +54,24 @@ class Bench:
         path = self.folder / "contract_raw.fif"
         if not path.exists():
             raw.save(path, verbose="error")
+        return str(path)
+
+    def session(self) -> str:
+        """Record three seconds of a session of three channels, with two markers."""
+        path = self.folder / "contract.xdf"
+        if not path.exists():
+            signal = Signal(100.0, ("C3", "Cz", "C4"), "uV")
+            content = Content("contract", "amp", signal, about={"model": "abc"})
+            recording = RecordingFile(CheckedFile(path), content, 0.0)
+            rng = np.random.default_rng(0)
+            for first in range(0, 300, 5):
+                times = 50.0 + np.arange(first, first + 5) / 100.0
+                values = rng.normal(0, 1, (5, 3)).astype(np.float32)
+                labels = {50: "left", 100: "right"}
+                cues = tuple(Marker(float(times[0]), labels[first]) for _ in range(first in labels))
+                received_s = float(times[-1]) + 0.01
+                recording.write(Fed(first, values, times, None, False, received_s, cues))
+            recording.end(60.0, "ended", "")
         return str(path)
 
 
@@ -121,6 +142,14 @@ CASES = {
         )
     ],
     "recording": [recording()],
+    "replay": [
+        Case(
+            lambda bench: Replay(bench.session()),
+            own_pace=False,
+            labels=frozenset({"left", "right"}),
+            needs=frozenset({"path"}),
+        )
+    ],
     "simulator_eeg": [
         eeg("imagery", {"left", "right"}, ("left", "right")),
         eeg("ssvep", set(FLICKERS), FLICKERS),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bci_server.cli.outcome import Exit
-from bci_server.recorded import Recorded
+from devices.recording.recorded import Recorded
 from devices.recording.verify import verify
 
 WAIT_S = 60.0
