@@ -86,7 +86,7 @@ def record_forever(signal_: Signal, folder: Path, acknowledged: mmap.mmap) -> No
 
 
 def kill_once(signal_: Signal, folder: Path, after_s: float) -> Outcome:
-    """Start a recording, kill it `after_s` after its file appeared, and look at what is left."""
+    """Start a recording, kill it `after_s` after its first bytes, and look at what is left."""
     acknowledged = mmap.mmap(-1, 8)
     child = os.fork()
     if child == 0:
@@ -95,8 +95,10 @@ def kill_once(signal_: Signal, folder: Path, after_s: float) -> Outcome:
         finally:
             os._exit(1)
     deadline_s = time.monotonic() + 30
-    while not (files := list(folder.rglob("*.xdf"))) and time.monotonic() < deadline_s:
-        time.sleep(1e-3)
+    files: list[Path] = []
+    while not files and time.monotonic() < deadline_s:
+        time.sleep(1e-4)
+        files = [file for file in folder.rglob("*.xdf") if file.stat().st_size]
     time.sleep(after_s)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

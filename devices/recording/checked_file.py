@@ -55,7 +55,7 @@ class CheckedFile:
         self._is_open = True
         self._needs_header = True
         self._is_torn = False
-        _sync_folder(self.path.parent)
+        self._is_in_folder = False
 
     def put(self, piece: memoryview) -> None:
         """Write one piece and its record; when this returns, it is written.
@@ -108,6 +108,9 @@ class CheckedFile:
         """
         os.fdatasync(self._file)
         os.fdatasync(self._sidecar)
+        if not self._is_in_folder:
+            _sync_folder(self.path.parent)
+            self._is_in_folder = True
 
     def close(self) -> None:
         """Make everything durable and close both files; harmless when repeated.

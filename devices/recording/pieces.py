@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import mmap
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from crc32c import crc32c
 
@@ -21,12 +22,18 @@ from devices.recording.xdf_chunks import (
 )
 from devices.recording.xdf_format import MAGIC, Tag
 
-__all__ = ["Piece", "State", "map_file", "pieces_of"]
+__all__ = ["KEPT", "Piece", "State", "map_file", "pieces_of"]
 
-State = Literal["sound", "unchecked", "damaged", "torn", "missing"]
+_NEIGHBOURHOOD = 1 << 20
+_MOST_CANDIDATES = 1000
+
+State = Literal["sound", "moved", "unchecked", "damaged", "torn", "missing"]
 """
 sound
     Its checksum is right.
+moved
+    Its checksum is right, but it is not where it was written: bytes before it were put in or taken
+    out.
 unchecked
     Whole, but there is no checksum to tell whether it is right.
 damaged
@@ -36,6 +43,9 @@ torn
 missing
     The checksums tell of it; the file ends before or within it.
 """
+
+KEPT: tuple[State, ...] = ("sound", "moved", "unchecked")
+"""States of pieces that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +99,84 @@ def map_file(path: Path) -> memoryview:
 
 def pieces_of(data: memoryview, sums: Checksums | None) -> Iterator[Piece]:
     """Yield the pieces of a file in their order, from its first byte to its last and beyond."""
-    at = 0
-    for record in () if sums is None else sums.records:
-        offset, end = int(record["offset"]), int(record["offset"]) + int(record["length"])
-        if offset < at:
-            continue  # cannot be, but for a sidecar that is not this file's
-        yield from _unchecked(data, at, min(offset, len(data)))
-        yield _judged(data, record, offset, end)
-        at = end
+    if sums is None:
+        yield from _unchecked(data, 0, len(data), is_last=True)
+        return
+    at = good = expected = shift = 0
+    records = sums.records
+    for i, record in enumerate(records):
+        offset = int(record["offset"])
+        if not _is_at(data, offset + shift, record):
+            shift = _find_shift(data, good, shift, records[i : i + 2])
+        start = offset + shift
+        if start > at:
+            if int(record["sequence"]) == expected:
+                yield Piece(at, start, "damaged", None, 0, 0, "the checksums know nothing of it")
+            else:
+                yield from _unchecked(data, at, min(start, len(data)))
+        piece = _judged(data, record, start, shift)
+        yield piece
+        at = max(at, piece.end)
+        if piece.state in ("sound", "moved"):
+            at = good = piece.end
+        expected = int(record["sequence"]) + 1
     if at < len(data):
         yield from _unchecked(data, at, len(data), is_last=True)
 
 
-def _judged(data: memoryview, record: object, offset: int, end: int) -> Piece:
-    stream, n, crc, tag = (
-        int(record[name])  # type: ignore[index]
-        for name in ("stream", "n_samples", "crc", "tag")
+def _is_at(data: memoryview, start: int, record: Any) -> bool:
+    end = start + int(record["length"])
+    return start >= 0 and end <= len(data) and crc32c(data[start:end]) == int(record["crc"])
+
+
+def _find_shift(data: memoryview, at: int, shift: int, records: Any) -> int:
+    """Return by how much everything from the first of `records` on has moved; `shift` if unknown.
+
+    Bytes that were put in or taken out move what follows. It has moved if this chunk is somewhere
+    else in the neighbourhood, and the next one directly behind it.
+    """
+    record = records[0]
+    if len(records) < 2 or int(records[1]["sequence"]) != int(record["sequence"]) + 1:
+        return shift
+    length, tag, stream = (int(record[name]) for name in ("length", "tag", "stream"))
+    if not tag:
+        return shift
+    head = struct.pack("<BIH", 4, length - 5, tag) + (struct.pack("<I", stream) if stream else b"")
+    place = int(record["offset"]) + shift
+    start = max(at, place - _NEIGHBOURHOOD)
+    around = bytes(data[start : place + _NEIGHBOURHOOD + length])
+    found = around.find(head)
+    for _ in range(_MOST_CANDIDATES):
+        if found < 0:
+            break
+        if _is_at(data, start + found, record) and _is_at(data, start + found + length, records[1]):
+            return start + found - int(record["offset"])
+        found = around.find(head, found + 1)
+    return shift
+
+
+def _judged(data: memoryview, record: Any, start: int, shift: int) -> Piece:
+    length, stream, n, tag = (
+        int(record[name]) for name in ("length", "stream", "n_samples", "tag")
     )
+    end = start + length
     count = n if tag == Tag.SAMPLES else 0
-    if offset >= len(data):
-        return Piece(offset, end, "missing", None, stream, count, "the file ends before it")
+    if _is_at(data, start, record):
+        try:
+            chunk = None if tag == 0 else chunk_at(data, start, end)
+        except DamagedChunk as e:
+            return Piece(start, end, "damaged", None, stream, count, e.why)
+        if chunk is not None and chunk.end != end:
+            return Piece(start, end, "damaged", None, stream, count, "it is no single chunk")
+        if shift:
+            why = f"it was written {abs(shift)} bytes {'before' if shift > 0 else 'behind'} this"
+            return Piece(start, end, "moved", chunk, stream, count, why)
+        return Piece(start, end, "sound", chunk, stream, count)
+    if start >= len(data):
+        return Piece(start, end, "missing", None, stream, count, "the file ends before it")
     if end > len(data):
-        return Piece(offset, end, "missing", None, stream, count, "the file ends within it")
-    if crc32c(data[offset:end]) != crc:
-        return Piece(offset, end, "damaged", None, stream, count, "its checksum is wrong")
-    chunk = None if tag == 0 else chunk_at(data, offset, end)
-    return Piece(offset, end, "sound", chunk, stream, count)
+        return Piece(start, end, "missing", None, stream, count, "the file ends within it")
+    return Piece(start, end, "damaged", None, stream, count, "its checksum is wrong")
 
 
 def _unchecked(data: memoryview, start: int, stop: int, is_last: bool = False) -> Iterator[Piece]:

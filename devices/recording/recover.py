@@ -8,7 +8,7 @@ from pathlib import Path
 
 from devices.recording.checked_file import CheckedFile
 from devices.recording.checksums import read_checksums
-from devices.recording.pieces import map_file, pieces_of
+from devices.recording.pieces import KEPT, map_file, pieces_of
 from devices.recording.verify import Decoded, decoded
 from devices.recording.xdf_chunks import Layout
 from devices.recording.xdf_format import MAGIC, Tag, small_chunk
@@ -95,7 +95,7 @@ def recover(source: Path | str, target: Path | str) -> Recovery:
     with CheckedFile(target) as file:
         for found in decoded(data, pieces_of(data, sums)):
             piece = found.piece
-            if piece.state in ("sound", "unchecked"):
+            if piece.state in KEPT:
                 n_unchecked += piece.state == "unchecked"
                 if piece.chunk is None or piece.chunk.tag != Tag.STREAM_FOOTER:
                     file.put(data[piece.offset : piece.end])

@@ -50,7 +50,7 @@ class Damage:
     stream
         The stream it belongs to; 0 for none or unknown.
     n_samples
-        Samples that are lost by it; None when that is not known.
+        Samples that are in it; None when that is not known. They are lost, unless it only moved.
     """
 
     offset: int
@@ -218,7 +218,7 @@ def _verdict(
     has_checksums: bool,
     n_damaged_records: int,
 ) -> Verdict:
-    if states["damaged"] or states["missing"] or n_damaged_records:
+    if states["damaged"] or states["missing"] or states["moved"] or n_damaged_records:
         return "damaged"
     if any(s.footer == "differs" for s in streams):
         return "damaged"

@@ -139,3 +139,42 @@ def test_no_mutation_stays_unnoticed_and_nothing_wrong_is_recovered():
     assert len(outcomes) == 100
     assert set(outcomes) <= {"detected", "harmless"}
     assert "detected" in outcomes
+
+
+def drop(content, start, end):
+    del content[start:end]
+
+
+def put_in(content, start, end):
+    content[start:start] = b"garbage" * 100
+
+
+def double(content, start, end):
+    content[end:end] = content[start:end]
+
+
+@pytest.mark.parametrize(("do", "lost"), [(drop, [7]), (put_in, []), (double, [])])
+def test_bytes_that_were_taken_out_or_put_in_cost_no_other_chunk(path, tmp_path, do, lost):
+    change(path, lambda content: do(content, *place(path, 7)))
+    report = verify(path)
+    assert report.verdict == "damaged"
+    assert report.chunks["moved"] > N_CHUNKS - 8
+    result = recover(path, tmp_path / "b.xdf")
+    assert result.streams[0].n_lost == len(lost) * PER_CHUNK
+    expect(tmp_path / "b.xdf", [i for i in range(N_CHUNKS) if i not in lost])
+
+
+def test_two_swapped_chunks_cost_no_other(path, tmp_path):
+    def swap(content):
+        (a, b), (c, d) = place(path, 4), place(path, 12)
+        content[a:b], content[c:d] = content[c:d], content[a:b]
+
+    change(path, swap)
+    assert recover(path, tmp_path / "b.xdf").streams[0].n_lost == 2 * PER_CHUNK
+    expect(tmp_path / "b.xdf", [i for i in range(N_CHUNKS) if i not in (4, 12)])
+
+
+def test_a_sidecar_of_another_file_accepts_nothing(path, tmp_path):
+    other = record(tmp_path / "other.xdf", chunks=range(3))
+    sidecar_of(path).write_bytes(sidecar_of(other).read_bytes())
+    assert verify(path).verdict == "damaged"
