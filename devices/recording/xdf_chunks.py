@@ -35,7 +35,7 @@ __all__ = [
 Bytes = bytes | memoryview
 
 _HAS_STREAM = (Tag.STREAM_HEADER, Tag.SAMPLES, Tag.CLOCK_OFFSET, Tag.STREAM_FOOTER)
-_LONGEST_XML = 64 << 20
+_LONGEST_XML = 8 << 20
 _MOST_CHANNELS = 1 << 20
 
 
