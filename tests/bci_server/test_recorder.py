@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from bci_server.control import Mark, StartRecording, StopRecording
+from bci_server.control import Mark, Shutdown, StartRecording, StopRecording
 from bci_server.loop import About, Loop
 from bci_server.record_names import Record, create_file
 from bci_server.recorder import Recorder
@@ -20,7 +20,9 @@ from decoders.output import Prediction
 from decoders.pipeline import Pipeline
 from decoders.transcript import Transcript
 from decoders.trials import Trials
+from devices.adapters.lsl import Lsl
 from devices.clock import MONOTONIC, ManualClock
+from devices.discovery import StreamMatch
 from devices.recording.checked_file import CheckedFile
 from devices.recording.checksums import read_checksums
 from devices.recording.recorded import Recorded
@@ -71,11 +73,12 @@ class Bench:
     """A loop on a scripted stream, and its recorder on a real disk."""
 
     def __init__(self, folder, script, controls=(), markers=(), stream=ScriptedStream, **more):
-        self.clock = ManualClock()
-        self.stream = stream(self.clock, script, markers=markers)
+        on = more.pop("on", None)
+        self.clock = ManualClock() if on is None else on[1]
+        self.stream = stream(self.clock, script, markers=markers) if on is None else on[0]
         self.controls = ScriptedControls(self.clock, controls)
         record = more.pop("record", Record(participant="P01", folder=str(folder)))
-        own = isinstance(self.stream, StampedStream)
+        own = self.stream.sender_times() is not None
         content = Content("demo", "amp-1", SIGNAL, has_sender_times=own, about={"file": SESSION})
         self.recorder = Recorder(record, content, self.clock, **more)
         safety = Safety()
@@ -432,3 +435,34 @@ def test_a_required_stream_that_is_missing_is_named_and_nothing_is_made(tmp_path
     assert "[record]" in caught.value.fix
     recorder.close("ended", "", WAIT_S)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_came_over_lsl_replays_exactly_with_its_gaps_clock_jumps_and_markers(tmp_path, lsl):
+    sender = Sender(lsl, unique("live"), labels=list(SIGNAL.channels))
+    words = lsl.StreamOutlet(lsl.StreamInfo(unique("words"), "Markers", 1, 0.0, "string", "w-1"))
+    device = Lsl(source_id=sender.source_id, markers=StreamMatch(words.get_info().name()))
+    rng = np.random.default_rng(0)
+    with device.open() as stream:
+        sender.wait()
+        assert words.wait_for_consumers(WAIT_S)
+        now_s = MONOTONIC.now()
+        script = [(now_s + 2.0, Shutdown(call=1)), (now_s + 0.5, Mark(call=2, label="hit"))]
+        bench = Bench(tmp_path, [], sorted(script, key=lambda s: s[0]), on=(stream, MONOTONIC))
+        stamps = []
+        for first in (0, 130, 10_130):  # a gap, and a clock that jumps
+            for start in range(first, first + 100, 20):
+                times = sender.t0 - 3 + np.arange(start, start + 20) / 100
+                stamps.append(times)
+                sender.push(rng.normal(size=(20, 2)), times)
+            words.push_sample(["go"], float(times[0]))
+        path = bench.run()
+    assert bench.loop._n_samples == 300
+    assert verify(path).verdict == "clean"
+    recorded = Recorded.open(path)
+    feeds = list(recorded.feeds())
+    np.testing.assert_array_equal(
+        np.concatenate([f.sender_times for f in feeds]), np.concatenate(stamps)
+    )
+    assert sum(f.gap for f in feeds) == 2
+    assert sum(len(f.markers) for f in feeds) > 0
+    assert replay(recorded) == bench.transcript.sha256 == recorded.log()[-1]["outputs_sha256"]
