@@ -19,7 +19,9 @@ from bci_server.safety.limits import Safety
 from decoders.trials import Trials
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted(
+    [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "tasks").glob("*.md")]
+)
 KINDS = [(g, kind) for g in get_args(catalog.Group) for kind in catalog.kinds(g)]
 
 

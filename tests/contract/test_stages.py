@@ -13,6 +13,8 @@ from decoders.decoder import Moment
 from decoders.features.band_power import BandPower
 from decoders.features.bandpass import Bandpass
 from decoders.features.covariance import Covariance
+from decoders.features.filter_bank import FilterBank
+from decoders.features.filter_bank_cca import FilterBankCca
 from decoders.features.highpass import Highpass
 from decoders.features.log_power import LogPower
 from decoders.features.lowpass import Lowpass
@@ -55,6 +57,11 @@ CASES = {
     "band_power": [
         Case(BandPower()),
         Case(BandPower({"mu": (8.0, 13.0)}, 0.5, 2), wrong=Signal(25.0, EEG.channels, "uV")),
+    ],
+    "filter_bank": [Case(FilterBank({"mu": (8.0, 13.0), "beta": (13.0, 30.0)}))],
+    "filter_bank_cca": [
+        Case(FilterBankCca((10.0, 12.5), 1.0)),
+        Case(FilterBankCca((7.0,), 0.5, ((5.0, 10.0), (10.0, 20.0)), 3, 2), hop_s=0.02),
     ],
     "spike_counts": [
         Case(SpikeCounts(-2.0, 0.5), BROADBAND, 0.02, EEG),
