@@ -51,5 +51,5 @@ $(DEMO): pyproject.toml constraints.txt $(VENV)/.pip
 	@touch $@
 
 $(TEST): pyproject.toml constraints.txt $(VENV)/.pip
-	$(PIP) install --constraint constraints.txt --editable '.[fit,brainflow,liblsl]' --group dev
+	$(PIP) install --constraint constraints.txt --editable '.[fit,brainflow,liblsl,export,mcap]' --group dev
 	@touch $@ $(DEMO)

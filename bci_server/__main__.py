@@ -12,6 +12,7 @@ from bci_server.cli.demo import demo
 from bci_server.cli.devices import devices
 from bci_server.cli.doctor import doctor
 from bci_server.cli.evaluate import evaluate
+from bci_server.cli.export import export
 from bci_server.cli.health import health
 from bci_server.cli.info import info
 from bci_server.cli.listen import listen
@@ -78,6 +79,7 @@ app.command()(verify)
 app.command()(recover)
 app.command()(info)
 app.add_typer(sessions, name="sessions")
+app.command()(export)
 
 
 def main() -> None:

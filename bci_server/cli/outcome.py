@@ -36,6 +36,7 @@ def exit_of(error: BaseException) -> Exit | None:
     from bci_server.catalog import BrokenPlugin, UnknownKind
     from bci_server.client import ClientError, UnknownSession, Unreachable
     from bci_server.config import BadSession
+    from bci_server.export.report import ExportError
     from bci_server.library import LibraryError, UnknownRecording
     from bci_server.settings import UnsafeBind
     from bci_server.supervisor import PortTaken
@@ -50,7 +51,7 @@ def exit_of(error: BaseException) -> Exit | None:
             return Exit.NOT_FOUND
         case BadSession() | UnknownKind() | BrokenPlugin() | BadTokenFile() | UnsafeBind():
             return Exit.BAD_INPUT
-        case ArtifactError() | DeviceRefused() | Mismatch() | LibraryError():
+        case ArtifactError() | DeviceRefused() | Mismatch() | LibraryError() | ExportError():
             return Exit.BAD_INPUT
         case ClientError() | DeviceError() | PortTaken():
             return Exit.FAILED

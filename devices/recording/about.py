@@ -49,6 +49,7 @@ _XDF_PLACES = {
     "name": ("subject/name",),
     "sex": ("subject/gender", "subject/sex"),
     "hand": ("subject/handedness",),
+    "species": ("subject/species",),
     "consent": ("bci/consent", "subject/consent"),
     "manufacturer": ("acquisition/manufacturer", "manufacturer"),
     "device": ("acquisition/model", "model"),
@@ -70,8 +71,9 @@ class About:
     ----------
     participant
         The participant's code.
-    name, birthday, sex, hand
-        What some files say of the person: sex ``M`` or ``F``, hand ``R``, ``L`` or ``A``.
+    name, birthday, sex, hand, species
+        What some files say of the participant: sex ``M`` or ``F``, hand ``R``, ``L`` or ``A``,
+        species in Latin.
     session, task, run
         As in BIDS.
     consent
@@ -97,6 +99,7 @@ class About:
     birthday: date | None = None
     sex: str = ""
     hand: str = ""
+    species: str = ""
     session: str = ""
     task: str = ""
     run: str = ""
@@ -177,6 +180,8 @@ def _of_xdf(path: Path) -> About:
     about = About(started_at=started_at)
     for root in roots:
         about = _filled(about, _of_stream(root))
+    if any(root.find("desc/bci") is not None for root in roots):
+        about = _filled(about, About(species="Homo sapiens"))  # this server's are of persons
     hosts = dict.fromkeys(host for root in roots if (host := _text(root, "hostname")))
     notes = "\n".join(dict.fromkeys(line for root in roots for line in _notes(root)))
     return replace(about, host=", ".join(hosts), notes=notes[:_LONGEST_NOTES])

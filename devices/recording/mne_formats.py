@@ -55,6 +55,12 @@ class _MneTrack(RegularTrack):
             np.multiply(values.T, self.scale, out=out, casting="same_kind")
         return out
 
+    def stored(self, first: int, stop: int) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
+        """Return what MNE gives, volts for voltages, and the factors; see `Track.stored`."""
+        with asking_mne(self._path), np.errstate(all="ignore"):
+            values: NDArray[np.float64] = self._raw[self._picks, first:stop][0].T
+        return values, np.broadcast_to(self.scale, len(self._picks)).astype(np.float64)
+
 
 def open_file(path: Path) -> RecordingFile:
     """Open what MNE opens.

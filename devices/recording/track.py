@@ -66,6 +66,23 @@ class Track(ABC):
             The file does not hold there what it promised.
         """
 
+    def stored(self, first: int, stop: int) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
+        """Return samples as exactly as the format's reader gives them, and their factors.
+
+        The samples are (stop - first, n_channels); times the factors, (n_channels,), they are in
+        `signal.unit`.
+
+        Raises
+        ------
+        DeviceRefused
+            As `read`.
+        """
+        return self.read(first, stop), np.ones(self.signal.n_channels)
+
+    def stamps(self, first: int, stop: int) -> NDArray[np.float64]:
+        """Return the times of samples as they were stamped: on the same clock, not smoothed."""
+        return self.times(first, stop)
+
     def restate(self, unit: str) -> None:
         """Take the numbers in the file to be in `unit`, whatever it states."""
         true_unit, to_true = standard(unit)

@@ -112,6 +112,9 @@ class _Timeline:
     def times(self, first: int, stop: int) -> NDArray[np.float64]:
         if self._even and self._straight:
             return self._even.times(first, stop)
+        return self.stamps(first, stop)
+
+    def stamps(self, first: int, stop: int) -> NDArray[np.float64]:
         return self._clock.at(first, self.read(first, stop)[1])
 
     def read(self, first: int, stop: int) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
@@ -195,6 +198,15 @@ class _XdfTrack(Track):
         values = self._timeline.read(first, stop)[0][:, self._columns]
         with np.errstate(all="ignore"):  # whoever plays counts what is not finite
             return np.multiply(values, self.scale, dtype=np.float64).astype(np.float32)
+
+    def stamps(self, first: int, stop: int) -> NDArray[np.float64]:
+        """Return the stamps in the file, corrected by the clock offsets alone, in seconds."""
+        return self._timeline.stamps(first, stop)
+
+    def stored(self, first: int, stop: int) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
+        """Return the numbers in the file, and their factors; see `Track.stored`."""
+        values = self._timeline.read(first, stop)[0][:, self._columns]
+        return values, np.broadcast_to(self.scale, len(self._columns)).astype(np.float64)
 
 
 def open_file(path: Path) -> RecordingFile:
