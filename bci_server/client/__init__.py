@@ -29,6 +29,7 @@ from bci_server.client.errors import (
     WrongToken,
 )
 from bci_server.client.lease import Lease
+from bci_server.client.subscription import Subscription
 
 __all__ = [
     "CallRefused",
@@ -38,6 +39,7 @@ __all__ = [
     "LeaseLost",
     "Lost",
     "Rejected",
+    "Subscription",
     "UnknownSession",
     "Unreachable",
     "WrongToken",

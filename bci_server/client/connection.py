@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from ssl import SSLContext
@@ -18,6 +18,7 @@ from bci_server.client.clock_offset import ClockOffset
 from bci_server.client.errors import CallRefused, ClientError, Lost, Unreachable
 from bci_server.client.lease import Lease
 from bci_server.client.line import Line, LineClosed, stream_address
+from bci_server.client.subscription import Inbox, Subscription
 from bci_server.wire import (
     Arm,
     Clear,
@@ -41,14 +42,12 @@ from bci_server.wire import (
 __all__ = ["Client", "connect"]
 
 _Call = Subscribe | Unsubscribe | Ping | MarkerCall | Arm | Renew | Disarm | Stop | Clear
-_Item = DataMessage | Lost | ClientError
 
 _DATA = get_args(DataMessage)
 _CALL_TIMEOUT_S = 5.0
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 5.0
 _PING_S = 5.0
-_WAITING = 1024
 
 
 def connect(
@@ -83,15 +82,6 @@ def connect(
     return Client(stream_address(url, session), token, msgpack, tls)
 
 
-class _Subscription:
-    """Where the messages of one ``subscribe`` wait to be fetched."""
-
-    def __init__(self, topics: tuple[Topic, ...], rate_hz: float | None) -> None:
-        self.topics = topics
-        self.rate_hz = rate_hz
-        self.items: asyncio.Queue[_Item] = asyncio.Queue(_WAITING)
-
-
 @dataclass(slots=True)
 class _Answer:
     """What a call waits for; `arrived` is run in the order of the messages."""
@@ -121,7 +111,7 @@ class Client:
         self._line: Line | None = None
         self._hello: Hello | None = None
         self._running: list[asyncio.Task[None]] = []
-        self._subscriptions: list[_Subscription] = []
+        self._inboxes: list[Inbox] = []
         self._answers: dict[int, _Answer] = {}
         self._last_id = 0
         self._epoch = ""
@@ -170,10 +160,8 @@ class Client:
             await self._line.close()
             self._line = None
 
-    async def subscribe(
-        self, *topics: Topic, rate_hz: float | None = None
-    ) -> AsyncIterator[DataMessage | Lost]:
-        """Yield what is published on `topics`, from the first ``anext`` on.
+    def subscribe(self, *topics: Topic, rate_hz: float | None = None) -> Subscription:
+        """Return an iterator over what is published on `topics`, from its first ``anext`` on.
 
         Parameters
         ----------
@@ -182,31 +170,8 @@ class Client:
             ``"signal"``, ``"features"``.
         rate_hz
             At most so many messages a second, where some may be skipped.
-
-        Raises
-        ------
-        CallRefused
-            The token does not allow it.
-        Rejected
-            The server does not take this client back after a break.
         """
-        if self._failure is not None:
-            raise self._failure
-        subscription = _Subscription(topics, rate_hz)
-        self._subscriptions.append(subscription)
-        try:
-            with suppress(Unreachable):  # the line is down: `_run` subscribes when it is back
-                await self._start(subscription, None)
-            while True:
-                item = await subscription.items.get()
-                if isinstance(item, ClientError):
-                    raise item
-                yield item
-        finally:
-            self._subscriptions.remove(subscription)
-            while not subscription.items.empty():  # who waits to put something there may go on
-                subscription.items.get_nowait()
-            await self._end(topics)
+        return Subscription(Inbox(topics, rate_hz), self._begin_to_fill, self._fill_no_more)
 
     def age_s(self, message: DataMessage) -> float:
         """Return how long ago the newest sample that `message` rests on was taken, in seconds."""
@@ -300,8 +265,8 @@ class Client:
                 await self._reopen()
         except ClientError as failure:
             self._failure = failure
-            for subscription in self._subscriptions:
-                await subscription.items.put(failure)
+            for inbox in tuple(self._inboxes):
+                await inbox.items.put(failure)
 
     async def _receive(self, line: Line) -> None:
         """Receive until the line closes."""
@@ -339,11 +304,11 @@ class Client:
     async def _resume(self, since: ResumeFrom) -> None:
         # A line that breaks again here is seen, and mended, by `_run`.
         with suppress(Unreachable):
-            for subscription in tuple(self._subscriptions):
+            for inbox in tuple(self._inboxes):
                 try:
-                    await self._start(subscription, since)
+                    await self._start(inbox, since)
                 except CallRefused as refused:
-                    await subscription.items.put(refused)
+                    await inbox.items.put(refused)
             await self.ping()
 
     async def _keep_time(self) -> None:
@@ -354,25 +319,40 @@ class Client:
 
     # what travels on it
 
-    async def _start(self, subscription: _Subscription, since: ResumeFrom | None) -> None:
+    async def _begin_to_fill(self, inbox: Inbox) -> None:
+        if self._failure is not None:
+            await inbox.items.put(self._failure)
+            return
+        self._inboxes.append(inbox)
+        try:
+            with suppress(Unreachable):  # the line is down: `_run` subscribes when it is back
+                await self._start(inbox, None)
+        except CallRefused as refused:
+            await inbox.items.put(refused)
+
+    async def _fill_no_more(self, inbox: Inbox) -> None:
+        if inbox in self._inboxes:
+            self._inboxes.remove(inbox)
+        while not inbox.items.empty():  # who waits to put something there may go on
+            inbox.items.get_nowait()
+        wanted = {topic for other in self._inboxes for topic in other.topics}
+        unwanted = tuple(topic for topic in inbox.topics if topic not in wanted)
+        if unwanted:
+            with suppress(Unreachable):  # without a line nothing comes anyway
+                await self.ask(Unsubscribe(id=0, topics=unwanted))
+
+    async def _start(self, inbox: Inbox, since: ResumeFrom | None) -> None:
         async def arrived(result: Result) -> None:
             for topic, seq in (result.seqs or {}).items():
                 is_known = since is not None and topic in self._seqs and result.recovered
                 self._seqs[topic] = max(0 if is_known else seq, self._seqs.get(topic, 0))
             if result.recovered is False:
                 is_same = since is not None and since.epoch == result.epoch
-                lost = Lost(subscription.topics, "gone" if is_same else "restarted")
-                await subscription.items.put(lost)
+                lost = Lost(inbox.topics, "gone" if is_same else "restarted")
+                await inbox.items.put(lost)
 
-        topics, rate_hz = subscription.topics, subscription.rate_hz
-        await self.ask(Subscribe(id=0, topics=topics, from_=since, rate_hz=rate_hz), arrived)
-
-    async def _end(self, topics: tuple[Topic, ...]) -> None:
-        wanted = {topic for other in self._subscriptions for topic in other.topics}
-        unwanted = tuple(topic for topic in topics if topic not in wanted)
-        if unwanted:
-            with suppress(Unreachable):  # without a line nothing comes anyway
-                await self.ask(Unsubscribe(id=0, topics=unwanted))
+        call = Subscribe(id=0, topics=inbox.topics, from_=since, rate_hz=inbox.rate_hz)
+        await self.ask(call, arrived)
 
     async def _take(self, message: ServerMessage) -> None:
         if isinstance(message, Result):
@@ -389,14 +369,14 @@ class Client:
 
     async def _begin(self, hello: Hello) -> None:
         self._hello, self._epoch, self._seqs = hello, hello.epoch, {}
-        for subscription in tuple(self._subscriptions):
-            await subscription.items.put(Lost(subscription.topics, "restarted"))
+        for inbox in tuple(self._inboxes):
+            await inbox.items.put(Lost(inbox.topics, "restarted"))
 
     async def _hand_out(self, message: DataMessage) -> None:
-        for subscription in tuple(self._subscriptions):
-            if message.topic not in subscription.topics:
+        for inbox in tuple(self._inboxes):
+            if message.topic not in inbox.topics:
                 continue
             if isinstance(message, SignalMessage | FeaturesMessage) and message.dropped:
                 lost = Lost((message.topic,), "dropped", message.dropped)
-                await subscription.items.put(lost)
-            await subscription.items.put(message)
+                await inbox.items.put(lost)
+            await inbox.items.put(message)

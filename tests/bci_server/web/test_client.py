@@ -177,6 +177,37 @@ async def test_two_subscriptions_on_one_connection(place):
     assert all(isinstance(m, MarkerMessage) for m in one)
 
 
+async def test_a_wait_that_is_given_up_loses_nothing(place):
+    async with connect(place.url, TOKEN) as client:
+        messages = client.subscribe("markers")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(messages), 0.001)  # before the server knows, perhaps
+        await until(lambda: len(place.live.hub.rates("markers")) == 1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(messages), 0.001)
+        place.publish(marker("a"), marker("b"))
+        async with asyncio.timeout(20):
+            assert [(await anext(messages)).label for _ in range(2)] == ["a", "b"]
+        await messages.aclose()
+        await until(lambda: not place.live.hub.rates("markers"))
+        with pytest.raises(StopAsyncIteration):
+            await anext(messages)
+
+
+async def test_who_leaves_the_loop_need_not_say_so(place):
+    async with connect(place.url, TOKEN) as client:
+        waiting = asyncio.ensure_future(_first(client.subscribe("markers")))
+        await until(lambda: len(place.live.hub.rates("markers")) == 1)
+        place.publish(marker("a"))
+        assert (await waiting).label == "a"
+        await until(lambda: not place.live.hub.rates("markers"))
+
+
+async def _first(messages):
+    async for message in messages:
+        return message
+
+
 async def test_calls(place):
     await place.engine.linked()
     async with connect(place.url, TOKEN) as client:
@@ -242,6 +273,8 @@ async def test_a_call_that_is_refused_says_why_and_how_to_mend_it(place):
         with pytest.raises(CallRefused, match="scope `raw`"):
             async for _ in client.subscribe("signal"):
                 pass
+        with pytest.raises(CallRefused, match="scope `raw`"):
+            await client.subscribe("signal").__anext__()
 
 
 async def test_refusals_at_the_door(place):
