@@ -11,6 +11,7 @@ import importlib
 import os
 import secrets
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ UnicastMinRTT = 0.1
 TimeProbeInterval = 0.008
 TimeProbeMaxRTT = 0.064
 """
+# What liblsl would print, our own status and errors say already: only what ends it is printed.
+_QUIET = "[log]\nlevel = -3\n"
 _SUFFIXES = {"win32": ".dll", "darwin": ".dylib"}
 
 
@@ -87,7 +90,7 @@ class LslConfig:
             f"[multicast]\nResolveScope = {self.resolve_scope}\n"
             f"[lab]\nSessionID = {self.session_id}\n"
             f"KnownPeers = {{{', '.join(self.known_peers)}}}\n"
-            f"[log]\nlevel = -2\n{tuning}"
+            f"{_QUIET}{tuning}"
         )
 
 
@@ -127,7 +130,7 @@ def load_pylsl(config: LslConfig | None = None) -> ModuleType:
     ----------
     config
         Settings for the whole process. None leaves LSL to the user's own: the file that
-        ``LSLAPICFG`` names, or ``lsl_api.cfg``.
+        ``LSLAPICFG`` names, or ``lsl_api.cfg``; where there is none, to its defaults, but quiet.
 
     Raises
     ------
@@ -139,6 +142,9 @@ def load_pylsl(config: LslConfig | None = None) -> ModuleType:
         module = _import_pylsl()
         if config is not None:
             _configure(module, config)
+        elif not _has_config_of_the_users():
+            with suppress(NotImplementedError):  # an old liblsl: then it prints what it likes
+                module.set_config_content(_QUIET)
         _pylsl, _config_in_use = module, config
     elif config is not None and config != _config_in_use:
         raise LiblslError(
@@ -227,6 +233,13 @@ def _missing(what: str) -> str:
         f"LSL cannot be used: {what}. Install a copy with `pip install 'bci-server[liblsl]'`, or "
         "set PYLSL_LIB to the path of a liblsl for this machine."
     )
+
+
+def _has_config_of_the_users() -> bool:
+    """Return whether liblsl would find a file of settings; it looks in these places."""
+    places = [os.environ.get("LSLAPICFG", ""), "lsl_api.cfg"]
+    places += [os.path.expanduser("~/lsl_api/lsl_api.cfg"), "/etc/lsl_api/lsl_api.cfg"]
+    return any(os.path.isfile(place) for place in places)
 
 
 def _configure(pylsl: ModuleType, config: LslConfig) -> None:

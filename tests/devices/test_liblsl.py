@@ -47,6 +47,32 @@ def test_settings_reach_lsl():
     assert result.stdout.strip() == "of-its-own", result.stderr
 
 
+SAYS_SOMETHING = """
+from devices.liblsl import load_pylsl
+lsl = load_pylsl()
+print(lsl.StreamOutlet(lsl.StreamInfo("loud", "EEG", 1, 100, "float32", "loud-1")).get_info().session_id())
+"""
+
+
+def test_liblsl_prints_nothing_by_default(tmp_path):
+    result = run_python(SAYS_SOMETHING, LSLAPICFG="", HOME=str(tmp_path))
+    assert result.stdout.strip() == "default", result.stderr
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("where", ["named", "home"])
+def test_the_users_own_settings_stay_and_say_what_is_printed(tmp_path, where):
+    folder = tmp_path / "lsl_api"
+    folder.mkdir()
+    file = folder / "lsl_api.cfg"
+    isolated = LslConfig(session_id="of-the-users", resolve_scope="machine", ipv6="disable")
+    file.write_text(isolated.to_ini().replace("level = -3", "level = 3"))
+    named = str(file) if where == "named" else ""
+    result = run_python(SAYS_SOMETHING, LSLAPICFG=named, HOME=str(tmp_path))
+    assert result.stdout.strip() == "of-the-users", result.stderr
+    assert result.stderr != ""
+
+
 @pytest.mark.skipif(MNE_LSL is None, reason="mne-lsl is not installed")
 def test_the_copy_in_mne_lsl_serves_where_pylsl_brings_none():
     result = run_python(
