@@ -15,8 +15,10 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -47,6 +49,7 @@ from devices.signal import Chunk
 __all__ = ["Options", "conduct", "main", "shape_of"]
 
 _LOOK_AGAIN_S = 0.5
+_SAY_AGAIN_S = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -188,15 +191,42 @@ def _failed(name: str, error: Exception, end: EngineEnd) -> Ending:
 
 def _open(session: Session, end: EngineEnd, clock: Clock) -> Stream | None:
     """Look for the device until it is there; None if somebody asks to shut down before."""
-    end.put(_status(session.name, "starting", "opening the device", clock))
-    while not end.wait_for_shutdown(0):
-        try:
-            return session.device.open(clock)
-        except DeviceNotFound as e:
-            end.put(_status(session.name, "starting", f"waiting: {e}", clock))
-        if end.wait_for_shutdown(_LOOK_AGAIN_S):
-            break
+    with _Starting(session.name, end, clock) as starting:
+        while not end.wait_for_shutdown(0):
+            try:
+                return session.device.open(clock)
+            except DeviceNotFound as e:
+                starting.say(f"waiting: {e}")
+            if end.wait_for_shutdown(_LOOK_AGAIN_S):
+                break
     return None
+
+
+class _Starting:
+    """Says why it does not run yet, and again each half second: to open a device takes seconds."""
+
+    def __init__(self, name: str, end: EngineEnd, clock: Clock) -> None:
+        self._name, self._end, self._clock = name, end, clock
+        self._reason = "opening the device"
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._repeat, name="starting", daemon=True)
+
+    def say(self, reason: str) -> None:
+        self._reason = reason
+        self._end.put(_status(self._name, "starting", reason, self._clock))
+
+    def __enter__(self) -> Self:
+        self.say(self._reason)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _repeat(self) -> None:
+        while not self._is_over.wait(_SAY_AGAIN_S):
+            self.say(self._reason)
 
 
 def _loop(

@@ -155,6 +155,13 @@ def test_it_looks_for_a_device_that_is_not_there_and_says_so(start, session_file
     assert engine.process.wait(WAIT_S) == 0
 
 
+def test_it_goes_on_to_say_that_it_waits_however_long_the_device_takes(start, session_file):
+    engine = start(session_file(device='kind = "lsl"\nname = "nobody-either"\ntimeout_s = 600.0'))
+    said = [engine.hear(lambda m: m.reason == "opening the device", StatusMessage)]
+    said += [engine.hear(lambda m: m.reason == "opening the device", StatusMessage)]
+    assert [m.state for m in said] == ["starting", "starting"]
+
+
 def test_a_missing_model_fails_the_session_with_its_name(start, session_file):
     file = session_file()
     file.write_text(file.read_text().replace("/model", "/no_model"))
