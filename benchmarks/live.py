@@ -14,13 +14,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,8 +31,8 @@ from bci_server.wire import (  # noqa: E402
     PredictionMessage,
     StatusMessage,
 )
+from benchmarks.line import bci, lsl_of_its_own, serving  # noqa: E402
 from decoders.output_hash import OutputHash  # noqa: E402
-from devices.liblsl import LslConfig  # noqa: E402
 
 SESSIONS = ROOT / "examples" / "sessions"
 DATA = ROOT.parent / "shared" / "data"
@@ -67,54 +63,10 @@ class Received:
         return outputs.hexdigest()
 
 
-def bci(*words: str) -> dict[str, Any]:
-    """Run one command to its end and return its JSON."""
-    command = [sys.executable, "-m", "bci_server", *words, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    if done.returncode:
-        raise SystemExit(f"bci {' '.join(words)} failed:\n{done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
-
-
-@contextmanager
-def lsl_of_its_own() -> Iterator[None]:
-    """Let this process's children see no other LSL streams, and be seen by none."""
-    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
-        file.write(LslConfig.isolated().to_ini())
-        file.flush()
-        before = os.environ.get("LSLAPICFG")
-        os.environ["LSLAPICFG"] = file.name
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["LSLAPICFG"]
-            else:
-                os.environ["LSLAPICFG"] = before
-
-
 def live(session: Path, model: Path, stream: list[str], folder: Path) -> Received:
     """Serve `session`, put `stream` on LSL, and return what a client received until it ended."""
-    with ExitStack() as stack:
-        served, address = _serve(session, model, folder)
-        stack.callback(_end, served)
-        token = (folder / "token").read_text().strip()
-        return asyncio.run(_collect(address, session.stem, token, stream))
-
-
-def _serve(session: Path, model: Path, folder: Path) -> tuple[subprocess.Popen[str], str]:
-    command = [sys.executable, "-m", "bci_server", "serve", str(session), "--model", str(model)]
-    command += ["--port", "0", "--token-file", str(folder / "token"), "--until-eof", "--json"]
-    served = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
-    assert served.stdout is not None
-    line = served.stdout.readline()
-    if not line:
-        raise SystemExit("bci serve did not start; its reason stands above")
-    address: str = json.loads(line)["url"]
-    return served, address
+    with serving(session, folder, "--model", str(model)) as server:
+        return asyncio.run(_collect(server.url, session.stem, server.token, stream))
 
 
 async def _collect(address: str, name: str, token: str, stream: list[str]) -> Received:
@@ -154,12 +106,6 @@ def _is_over(received: Received, message: Any) -> bool:
     """Return whether the session has noticed that the sender has ended."""
     ended = isinstance(message, StatusMessage) and message.state in {"stalled", "ended", "failed"}
     return ended and bool(received.predictions or received.commands)
-
-
-def _end(served: subprocess.Popen[str]) -> None:
-    assert served.stdin is not None
-    served.stdin.close()
-    served.wait(10)
 
 
 def classes(task: str, folder: Path, speed: float) -> bool:
