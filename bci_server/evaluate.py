@@ -13,7 +13,7 @@ from bci_server.tally import ClassTally, ContinuousTally, Controls
 from bci_server.wire import DecoderName
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder
-from decoders.gathering import Progress, open_ending, read_all
+from decoders.gathering import LeftOut, Progress, open_ending, read_all
 from decoders.output_hash import OutputHash
 from decoders.pipeline import Decoded, Pipeline, Run
 from decoders.stage import Mismatch
@@ -141,6 +141,7 @@ class _Passing:
         """Take one recording to its end."""
         self._names.append(stream.identity or type(stream).__name__)
         self._tally.begin(stream, run.signal.rate_hz)
+        left_out = LeftOut()
         for chunk, markers, truth in read_all(stream):
             if truth is not None:
                 self._tally.truth(truth)
@@ -149,10 +150,12 @@ class _Passing:
                 for output in block.decoded.outputs:
                     self._hash.add(block.decoded.moment.sample, output)
                 self._tally.take(block.decoded)
+                left_out.add(block.decoded.bad_channels)
             self._signal_s += len(chunk) / run.signal.rate_hz
             if self._progress is not None:
                 self._progress("decoding", self._signal_s)
         self._tally.end()
+        left_out.warn(self._names[-1])
 
     def _feed(self, run: Run, chunk: Chunk, markers: tuple[Marker, ...]) -> list[_Block]:
         blocks = []

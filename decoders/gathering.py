@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,12 +18,23 @@ from devices.clock import MONOTONIC, Clock
 from devices.device import Device, EndOfStream, Stream
 from devices.signal import Chunk, Marker, Signal
 
-__all__ = ["Gathered", "Progress", "Truth", "gather", "open_ending", "read_all", "same_source"]
+__all__ = [
+    "Gathered",
+    "LeftOut",
+    "Progress",
+    "Truth",
+    "gather",
+    "open_ending",
+    "read_all",
+    "same_source",
+]
 
 Progress = Callable[[str, float], None]
 """Is told what is being done, and how many seconds of signal (or parts of 1) are done."""
 
 _READ_TIMEOUT_S = 10.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +143,31 @@ def read_all(stream: Stream) -> Iterator[tuple[Chunk, tuple[Marker, ...], Chunk 
         yield chunk, stream.take_markers(), stream.take_truth()
 
 
+class LeftOut:
+    """Counts the blocks of a recording that cannot be used, to warn of them once."""
+
+    def __init__(self) -> None:
+        self._n_blocks = 0
+        self._channels: Counter[str] = Counter()
+
+    def add(self, bad_channels: tuple[str, ...]) -> None:
+        """Take one block in: the channels in which it holds what is not finite."""
+        self._n_blocks += bool(bad_channels)
+        self._channels.update(bad_channels)
+
+    def warn(self, source: str) -> None:
+        """Say what was left out of `source`, if anything was."""
+        if self._n_blocks:
+            channels = ", ".join(channel for channel, _ in self._channels.most_common())
+            _log.warning(
+                "%s: %d blocks are left out, with the trials that they are in: values of %s are "
+                "not finite. Leave the channels out under [blocks], or repair the recording.",
+                source,
+                self._n_blocks,
+                channels,
+            )
+
+
 def gather(device: Device, pipeline: Pipeline, progress: Progress | None = None) -> Gathered:
     """Run one recording through the very steps that run live.
 
@@ -157,6 +195,7 @@ class _Gathering:
         self._truth: list[Chunk] = []
         self._stretch = 0
         self._first_s: float | None = None
+        self._left_out = LeftOut()
 
     def run(self) -> Gathered:
         for chunk, markers, truth in read_all(self._stream):
@@ -164,10 +203,12 @@ class _Gathering:
             if truth is not None:
                 self._truth.append(Chunk(truth.times.copy(), truth.values.astype(np.float64)))
             self._take(chunk, markers)
+        self._left_out.warn(self._stream.identity)
         return self._gathered()
 
     def _take(self, chunk: Chunk, markers: tuple[Marker, ...]) -> None:
-        for _, features, _ in self._extraction.feed(chunk, markers):
+        for _, features, bad_channels in self._extraction.feed(chunk, markers):
+            self._left_out.add(bad_channels)
             moment = features.moment
             self._stretch += features.gap
             self._events += moment.events
