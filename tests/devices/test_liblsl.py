@@ -50,7 +50,8 @@ def test_settings_reach_lsl():
 SAYS_SOMETHING = """
 from devices.liblsl import load_pylsl
 lsl = load_pylsl()
-print(lsl.StreamOutlet(lsl.StreamInfo("loud", "EEG", 1, 100, "float32", "loud-1")).get_info().session_id())
+outlet = lsl.StreamOutlet(lsl.StreamInfo("loud", "EEG", 1, 100, "float32", "loud-1"))
+print(outlet.get_info().session_id())
 """
 
 
