@@ -9,7 +9,6 @@ on: what cannot be recorded is counted, an alarm says so, and the file stays rea
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from queue import Empty, SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_server.disk_watch import DiskWatch
 from bci_server.further_streams import FurtherStreams
 from bci_server.record_names import Record, create_file
 from bci_server.recording_file import Content, Fed, Item, Lost, RecordingFile, Said, Truth
@@ -109,14 +109,13 @@ class Recorder:
         self._lost_here = 0
         self._failed_s = -np.inf
         self._disk: Alarm | None = None
-        self._nearly_full = False
         self._has_failed = False
         self._has_lost = False
         self._closing = threading.Event()
         self._writer = threading.Thread(target=self._write_all, name="recorder", daemon=True)
-        self._syncer = threading.Thread(target=self._sync_all, name="recorder-sync", daemon=True)
+        least_free = 1e6 * record.warn_free_mb
+        self._watch = DiskWatch(record.sync_s, least_free, self._file, self._fail, clock)
         self._writer.start()
-        self._syncer.start()
 
     # Called from the loop's thread.
 
@@ -237,7 +236,7 @@ class Recorder:
             return
         self._wake.set()
         self._writer.join(timeout_s)
-        self._syncer.join(timeout_s)
+        self._watch.close(timeout_s)
 
     def _hand_over(self, item: Item | _Start | _Stop) -> None:
         self._waiting.append((item, self._ring.end))
@@ -251,7 +250,7 @@ class Recorder:
 
     def _alarms(self) -> tuple[Alarm, ...]:
         alarms: list[Alarm] = []
-        if self._nearly_full:
+        if self._watch.is_nearly_full:
             alarms.append("recording_disk_nearly_full")
         if self._disk is not None:
             alarms.append(self._disk)
@@ -266,6 +265,10 @@ class Recorder:
         return tuple(alarms)
 
     # Called from the writer's thread.
+
+    def _file(self) -> CheckedFile | None:
+        recording = self._recording
+        return None if recording is None else recording.file
 
     def _write_all(self) -> None:
         while not (self._closing.is_set() and not self._waiting):
@@ -296,7 +299,7 @@ class Recorder:
             asked.told(self._recording.file.path)
             return
         self._n_lost = self._lost_here = 0
-        self._disk, self._has_lost, self._has_failed, self._nearly_full = None, False, False, False
+        self._disk, self._has_lost, self._has_failed = None, False, False
         try:
             path = self._open()
         except (OSError, DeviceError) as e:
@@ -394,26 +397,6 @@ class Recorder:
             _log.error("recording: %s", error)
         self._disk = alarm
         self._failed_s = self._clock.now()
-
-    # Called from the syncer's thread.
-
-    def _sync_all(self) -> None:
-        size = 0
-        while not self._closing.wait(self._record.sync_s):
-            recording = self._recording
-            if recording is None:
-                size = 0
-                continue
-            try:
-                recording.file.sync()
-                free = shutil.disk_usage(recording.file.path.parent).free
-            except OSError as e:
-                if self._recording is recording:  # else it was closed meanwhile
-                    self._fail(e)
-                continue
-            a_minute = 60 * (recording.file.size - size) / self._record.sync_s
-            size = recording.file.size
-            self._nearly_full = free < max(1e6 * self._record.warn_free_mb, a_minute)
 
 
 def _ring_bytes(record: Record, content: Content) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from devices.recording.xdf_chunks import (
 from devices.recording.xdf_format import Tag
 
 __all__ = ["Damage", "Report", "Verdict", "decoded", "verify"]
+
+_LET_GO_BYTES = 32 << 20
 
 Verdict = Literal["clean", "unchecked", "unfinished", "damaged"]
 """
@@ -157,7 +160,10 @@ def decoded(data: memoryview, pieces: Iterator[Piece]) -> Iterator[Decoded]:
     """Yield every piece with what it holds; one that turns out to hold nonsense is damaged."""
     layouts: dict[int, Layout] = {}
     last_s: dict[int, float] = {}
+    done = 0
     for piece in pieces:
+        if piece.offset - done > _LET_GO_BYTES:
+            done = _let_go(data, done, piece.offset)
         try:
             found = _decode(data, piece, layouts, last_s)
         except DamagedChunk as e:
@@ -167,6 +173,14 @@ def decoded(data: memoryview, pieces: Iterator[Piece]) -> Iterator[Decoded]:
                 )
             )
         yield found
+
+
+def _let_go(data: memoryview, start: int, stop: int) -> int:
+    """Give back the memory of pages that have been read; return up to where."""
+    stop -= stop % mmap.ALLOCATIONGRANULARITY
+    if isinstance(data.obj, mmap.mmap):
+        data.obj.madvise(mmap.MADV_DONTNEED, start, stop - start)
+    return stop
 
 
 def _decode(

@@ -459,10 +459,23 @@ def test_what_came_over_lsl_replays_exactly_with_its_gaps_clock_jumps_and_marker
     assert bench.loop._n_samples == 300
     assert verify(path).verdict == "clean"
     recorded = Recorded.open(path)
-    feeds = list(recorded.feeds())
+    turns = list(recorded.turns())
     np.testing.assert_array_equal(
-        np.concatenate([f.sender_times for f in feeds]), np.concatenate(stamps)
+        np.concatenate([t.sender_times for t in turns]), np.concatenate(stamps)
     )
-    assert sum(f.gap for f in feeds) == 2
-    assert sum(len(f.markers) for f in feeds) > 0
+    assert sum(t.gap for t in turns) == 2
+    assert sum(len(t.markers) for t in turns) > 0
     assert replay(recorded) == bench.transcript.sha256 == recorded.log()[-1]["outputs_sha256"]
+
+
+def test_integers_are_recorded_as_integers(tmp_path):
+    content = Content("spikes", "array", SIGNAL, modality="ieeg", format="int16")
+    record = Record(participant="P01", modality="ieeg", folder=str(tmp_path))
+    recorder = Recorder(record, content, MONOTONIC)
+    path = recorder.start_and_wait(WAIT_S)
+    values = np.arange(-30, 30, dtype=np.int16).reshape(30, 2)
+    recorder.take(Chunk(np.arange(30) / 100, values), None, (), (), None, 0.0)
+    recorder.close("ended", "", WAIT_S)
+    stream = load(path)["spikes"]
+    assert stream["time_series"].dtype == np.int16
+    np.testing.assert_array_equal(stream["time_series"], values)
