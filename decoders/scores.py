@@ -42,7 +42,8 @@ def class_scores(
     share of the most frequent class), ``chance_p95`` (the accuracy that guessing that class stays
     below in 95 % of such runs), ``p_value`` (of guessing so well; binomial, one-sided), ``n``,
     ``labels``, ``confusion`` (row: what was cued; column: what was decided; the last column:
-    nothing), and with two classes ``auc``.
+    nothing), and with two classes ``auc`` (chance: 0.5) and ``auc_ci95`` (Hanley & McNeil,
+    Radiology 143, 1982).
     """
     n = len(truths)
     confusion = np.zeros((len(labels), len(labels) + 1), np.int64)
@@ -61,7 +62,9 @@ def class_scores(
         "confusion": confusion.tolist(),
     }
     if len(labels) == 2 and len(probabilities) == n and len(set(truths)) == 2:
-        scores["auc"] = _auc(np.array(truths) == 1, np.array(probabilities))
+        positive = np.array(truths) == 1
+        scores["auc"] = _auc(positive, np.array(probabilities))
+        scores["auc_ci95"] = list(_auc_interval(scores["auc"], positive))
     return scores
 
 
@@ -97,7 +100,14 @@ def _wilson(right: int, n: int) -> tuple[float, float]:
 
 
 def _binomial(n: int, p: float) -> list[float]:
-    return [math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
+    if not 0 < p < 1:
+        return [float(k == n * p) for k in range(n + 1)]
+    # By logarithms: the binomial coefficients of a thousand trials are beyond float64.
+    whole, win, lose = math.lgamma(n + 1), math.log(p), math.log1p(-p)
+    return [
+        math.exp(whole - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * win + (n - k) * lose)
+        for k in range(n + 1)
+    ]
 
 
 def _binomial_tail(n: int, p: float, least: int) -> float:
@@ -113,6 +123,18 @@ def _auc(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
     """Return how often a positive ranks above a negative; a tie counts half."""
     above = score[positive][:, np.newaxis] - score[~positive]
     return float(np.mean((above > 0) + 0.5 * (above == 0)))
+
+
+def _auc_interval(auc: float, positive: NDArray[np.bool_]) -> tuple[float, float]:
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    two_positives, two_negatives = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = (
+        auc * (1 - auc)
+        + (n_positive - 1) * (two_positives - auc**2)
+        + (n_negative - 1) * (two_negatives - auc**2)
+    ) / (n_positive * n_negative)
+    half = _Z95 * math.sqrt(max(0.0, variance))
+    return max(0.0, auc - half), min(1.0, auc + half)
 
 
 def _pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

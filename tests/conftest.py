@@ -1,4 +1,6 @@
 import os
+import runpy
+import sys
 import tempfile
 from pathlib import Path
 
@@ -38,3 +40,19 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"no recordings at {folder}; set BCI_TEST_DATA to where they are")
     return folder
+
+
+@pytest.fixture(scope="session")
+def dataset_script():
+    """Run one of examples/datasets, by its name, and return its exit code."""
+    folder = Path(__file__).resolve().parents[1] / "examples" / "datasets"
+
+    def run(name, *arguments):
+        sys.path.insert(0, str(folder))  # as Python does for a script
+        try:
+            main = runpy.run_path(str(folder / f"{name}.py"))["main"]
+        finally:
+            sys.path.remove(str(folder))
+        return main([str(argument) for argument in arguments])
+
+    return run

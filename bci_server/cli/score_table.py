@@ -25,6 +25,9 @@ def _class_lines(metrics: Mapping[str, Any]) -> list[str]:
         lines[0] += f", p = {metrics['p_value']:.2g}"
     if "auc" in metrics:
         lines.append(f"AUC {metrics['auc']:.3f}")
+        if "auc_ci95" in metrics:  # models of before have none
+            low, high = metrics["auc_ci95"]
+            lines[-1] += f" (95 % interval {low:.3f} to {high:.3f}), chance 0.5"
     return lines + _confusion_lines(metrics["labels"], metrics["confusion"])
 
 

@@ -13,6 +13,7 @@ from decoders.decoder import Moment
 from decoders.features.band_power import BandPower
 from decoders.features.bandpass import Bandpass
 from decoders.features.covariance import Covariance
+from decoders.features.epoch import Epoch
 from decoders.features.filter_bank import FilterBank
 from decoders.features.filter_bank_cca import FilterBankCca
 from decoders.features.highpass import Highpass
@@ -57,6 +58,10 @@ CASES = {
     "band_power": [
         Case(BandPower()),
         Case(BandPower({"mu": (8.0, 13.0)}, 0.5, 2), wrong=Signal(25.0, EEG.channels, "uV")),
+    ],
+    "epoch": [
+        Case(Epoch(0.8, 0.1), hop_s=0.05, wrong=Signal(0.1, EEG.channels, "uV")),
+        Case(Epoch(0.4), hop_s=0.02, wrong=Signal(1.0, EEG.channels, "uV")),
     ],
     "filter_bank": [Case(FilterBank({"mu": (8.0, 13.0), "beta": (13.0, 30.0)}))],
     "filter_bank_cca": [

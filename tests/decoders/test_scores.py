@@ -37,6 +37,24 @@ def test_auc_is_the_library_s_with_ties():
     assert scores["auc"] == pytest.approx(roc_auc_score(truths, p))
 
 
+def test_the_interval_of_an_auc_is_hanley_and_mcneil_s():
+    rng = np.random.default_rng(2)
+    truths = (np.arange(120) % 3 == 0).astype(int)
+    scores = class_scores(truths, truths, ["a", "b"], rng.random(120) + 0.4 * truths)
+    a, n, m = scores["auc"], 40, 80
+    q1, q2 = a / (2 - a), 2 * a * a / (1 + a)
+    error = ((a * (1 - a) + (n - 1) * (q1 - a * a) + (m - 1) * (q2 - a * a)) / (n * m)) ** 0.5
+    assert scores["auc_ci95"] == pytest.approx([a - 1.96 * error, a + 1.96 * error], abs=1e-5)
+
+
+def test_thousands_of_trials_have_a_chance_too():
+    truths = [int(i % 6 == 0) for i in range(6000)]
+    scores = class_scores(truths, [0] * 6000, ["other", "target"])
+    assert scores["chance"] == pytest.approx(5 / 6)
+    assert scores["p_value"] == pytest.approx(0.5, abs=0.02)
+    assert scores["chance_p95"] == pytest.approx(5 / 6 + 1.645 * (5 / 36 / 6000) ** 0.5, abs=1e-3)
+
+
 def test_r2_and_correlation_are_the_library_s():
     rng = np.random.default_rng(0)
     truth = rng.standard_normal((500, 2))
