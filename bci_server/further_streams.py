@@ -15,6 +15,7 @@ __all__ = ["FurtherStreams"]
 
 _PULL_S = 0.2
 _OFFSET_S = 5.0
+_CLOCK_S = 0.7  # the first answer takes LSL about 0.6
 _MOST_WAITING = 100_000
 
 _log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class FurtherStreams:
             while not self._stop.is_set():
                 if self._now() >= offset_due_s:
                     offset_due_s = self._now() + _OFFSET_S
-                    if (measured := stream.clock_offset(_PULL_S * 5)) is not None:
+                    if (measured := stream.clock_offset(_CLOCK_S)) is not None:
                         self._hand_over(FurtherOffset(index, *measured))
                 if (chunk := stream.pull(_PULL_S)) is not None:
                     self._hand_over(Further(index, chunk))

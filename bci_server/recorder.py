@@ -55,6 +55,9 @@ _START_S = 20.0
 _RESOLVE_S = 2.0
 
 
+_Words = tuple[list[Marker], list[Event]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Start:
     told: Callable[[Path | RecordingRefused], None]
@@ -101,12 +104,14 @@ class Recorder:
         self._next = 0
         self._missed = 0
         self._missed_first = 0
+        self._missed_words: _Words = ([], [])
         # The writer's side.
         self._recording: RecordingFile | None = None
         self._further: FurtherStreams | None = None
         self._n_lost = 0
         self._lost_first = 0
         self._lost_here = 0
+        self._lost_words: _Words = ([], [])
         self._failed_s = -np.inf
         self._disk: Alarm | None = None
         self._has_failed = False
@@ -154,9 +159,10 @@ class Recorder:
         n_rows = 1 if sender_times is None else 2
         size = self._dtype.itemsize * n * width
         piece = self._ring.reserve(8 * n * n_rows + size)
-        if piece is None or len(self._waiting) > _MOST_WAITING:
+        if piece is None or not self._has_room():
             self._missed_first = self._missed_first if self._missed else first
             self._missed += n
+            _keep(self._missed_words, markers, marks)
             return
         self._tell_of_missed()
         times = piece[: 8 * n].view(np.float64)
@@ -175,12 +181,12 @@ class Recorder:
     def said(self, decoded: Decoded) -> None:
         """Take what came of one block; returns at once."""
         moment = decoded.moment
-        if self._is_on and (decoded.outputs or moment.events):
+        if self._is_on and (decoded.outputs or moment.events) and self._has_room():
             self._hand_over(Said(moment.sample, moment.time_s, decoded.outputs, moment.events))
 
     def put(self, message: DataMessage) -> None:
         """Take a message; returns at once."""
-        if self._is_on and isinstance(message, StatusMessage | CommandMessage):
+        if self._is_on and isinstance(message, StatusMessage | CommandMessage) and self._has_room():
             self._hand_over(message)
 
     def turn(self, now_s: float) -> None:
@@ -241,11 +247,18 @@ class Recorder:
     def _hand_over(self, item: Item | _Start | _Stop) -> None:
         self._waiting.append((item, self._ring.end))
 
+    def _has_room(self) -> bool:
+        # Only a disk that stands still for hours comes to this.
+        self._has_lost |= len(self._waiting) >= _MOST_WAITING
+        return len(self._waiting) < _MOST_WAITING
+
     def _tell_of_missed(self) -> None:
         if self._missed:
             why = "the disk was too slow"
             now_s = self._clock.now()
-            self._hand_over(Lost(self._missed_first, self._missed, now_s, why))
+            words, self._missed_words = self._missed_words, ([], [])
+            first, n = self._missed_first, self._missed
+            self._hand_over(Lost(first, n, now_s, why, tuple(words[0]), tuple(words[1])))
             self._missed = 0
 
     def _alarms(self) -> tuple[Alarm, ...]:
@@ -375,21 +388,25 @@ class Recorder:
             _log.warning("the disk takes the recording again")
             self._disk = None
         if isinstance(item, Lost):
-            self._lost_here = 0
+            self._lost_here, self._lost_words = 0, ([], [])
 
     def _lost(self) -> Lost | None:
         if not self._lost_here:
             return None
         why = "the disk did not take them"
-        return Lost(self._lost_first, self._lost_here, self._clock.now(), why)
+        words, first, n = self._lost_words, self._lost_first, self._lost_here
+        return Lost(first, n, self._clock.now(), why, tuple(words[0]), tuple(words[1]))
 
     def _skip(self, recording: RecordingFile, item: Item) -> None:
         recording.skip(item)
-        if isinstance(item, Fed):
-            self._lost_first = self._lost_first if self._lost_here else item.first
-            self._lost_here += len(item.times)
-            self._n_lost += len(item.times)
-            self._has_lost = True
+        if not isinstance(item, Fed | Lost):
+            return
+        n = len(item.times) if isinstance(item, Fed) else item.n_samples
+        self._lost_first = self._lost_first if self._lost_here else item.first
+        self._lost_here += n
+        self._n_lost += n if isinstance(item, Fed) else 0  # else counted when it came
+        self._has_lost = True
+        _keep(self._lost_words, item.markers, item.marks)
 
     def _fail(self, error: OSError) -> None:
         alarm = alarm_of(error)
@@ -397,6 +414,12 @@ class Recorder:
             _log.error("recording: %s", error)
         self._disk = alarm
         self._failed_s = self._clock.now()
+
+
+def _keep(words: _Words, markers: tuple[Marker, ...], marks: tuple[Event, ...]) -> None:
+    if len(words[0]) + len(words[1]) < _MOST_WAITING:
+        words[0].extend(markers)
+        words[1].extend(marks)
 
 
 def _ring_bytes(record: Record, content: Content) -> int:

@@ -143,12 +143,17 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Samples that could not be recorded: from which on, how many, when this was known, why."""
+    """Samples that could not be recorded: from which on, how many, when this was known, why.
+
+    The markers and events that went in with them are not lost.
+    """
 
     first: int
     n_samples: int
     time_s: float
     why: str
+    markers: tuple[Marker, ...] = ()
+    marks: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,17 +355,14 @@ class RecordingFile:
             case FurtherOffset(stream, time_s, offset_s):
                 self._xdf.write_clock_offset(self._further[stream], time_s, offset_s)
             case Lost():
-                about = {"first": item.first, "n": item.n_samples, "why": item.why}
-                self._say(self._log, item.time_s, {"log": "lost", **about})
+                self._write_lost(item)
 
     def _write_fed(self, fed: Fed) -> None:
         stamps = fed.times if fed.sender_times is None else fed.sender_times
         self._xdf.write(self._signal, fed.values, stamps)
         if self._times is not None:
             self._xdf.write(self._times, fed.times[:, None], stamps)
-        if fed.markers:
-            labels = [m.label for m in fed.markers]
-            self._xdf.write_texts(self._markers, labels, [m.time_s for m in fed.markers])
+        self._write_markers(fed.markers)
         if fed.markers or fed.marks:
             document = {"first": fed.first, "markers": fed.markers, "events": fed.marks}
             self._say(self._feed, fed.received_s, document)
@@ -368,6 +370,15 @@ class RecordingFile:
         self._xdf.write(self._chunks, self._row, self._row[0, 3:])
         self._own_s = float(stamps[-1])
         self.n_samples += len(fed.times)
+
+    def _write_markers(self, markers: tuple[Marker, ...]) -> None:
+        labels = [m.label for m in markers]
+        self._xdf.write_texts(self._markers, labels, [m.time_s for m in markers])
+
+    def _write_lost(self, lost: Lost) -> None:
+        self._write_markers(lost.markers)
+        about = {"first": lost.first, "n": lost.n_samples, "why": lost.why, "events": lost.marks}
+        self._say(self._log, lost.time_s, {"log": "lost", **about})
 
     def _write_said(self, said: Said, line: str) -> None:
         for event in said.events:

@@ -106,15 +106,17 @@ def pieces_of(data: memoryview, sums: Checksums | None) -> Iterator[Piece]:
     records = sums.records
     for i, record in enumerate(records):
         offset = int(record["offset"])
-        if not _is_at(data, offset + shift, record):
-            shift = _find_shift(data, good, shift, records[i : i + 2])
+        is_right = _is_at(data, offset + shift, record)
+        if not is_right:
+            moved = _find_shift(data, good, shift, records[i : i + 2])
+            is_right, shift = moved is not None, shift if moved is None else moved
         start = offset + shift
         if start > at:
             if int(record["sequence"]) == expected:
                 yield Piece(at, start, "damaged", None, 0, 0, "the checksums know nothing of it")
             else:
                 yield from _unchecked(data, at, min(start, len(data)))
-        piece = _judged(data, record, start, shift)
+        piece = _judged(data, record, start, shift, is_right)
         yield piece
         at = max(at, piece.end)
         if piece.state in ("sound", "moved"):
@@ -129,18 +131,18 @@ def _is_at(data: memoryview, start: int, record: Any) -> bool:
     return start >= 0 and end <= len(data) and crc32c(data[start:end]) == int(record["crc"])
 
 
-def _find_shift(data: memoryview, at: int, shift: int, records: Any) -> int:
-    """Return by how much everything from the first of `records` on has moved; `shift` if unknown.
+def _find_shift(data: memoryview, at: int, shift: int, records: Any) -> int | None:
+    """Return by how much everything from the first of `records` on has moved; None if unknown.
 
     Bytes that were put in or taken out move what follows. It has moved if this chunk is somewhere
     else in the neighbourhood, and the next one directly behind it.
     """
     record = records[0]
     if len(records) < 2 or int(records[1]["sequence"]) != int(record["sequence"]) + 1:
-        return shift
+        return None
     length, tag, stream = (int(record[name]) for name in ("length", "tag", "stream"))
     if not tag:
-        return shift
+        return None
     head = struct.pack("<BIH", 4, length - 5, tag) + (struct.pack("<I", stream) if stream else b"")
     place = int(record["offset"]) + shift
     start = max(at, place - _NEIGHBOURHOOD)
@@ -152,16 +154,16 @@ def _find_shift(data: memoryview, at: int, shift: int, records: Any) -> int:
         if _is_at(data, start + found, record) and _is_at(data, start + found + length, records[1]):
             return start + found - int(record["offset"])
         found = around.find(head, found + 1)
-    return shift
+    return None
 
 
-def _judged(data: memoryview, record: Any, start: int, shift: int) -> Piece:
+def _judged(data: memoryview, record: Any, start: int, shift: int, is_right: bool) -> Piece:
     length, stream, n, tag = (
         int(record[name]) for name in ("length", "stream", "n_samples", "tag")
     )
     end = start + length
     count = n if tag == Tag.SAMPLES else 0
-    if _is_at(data, start, record):
+    if is_right:
         try:
             chunk = None if tag == 0 else chunk_at(data, start, end)
         except DamagedChunk as e:

@@ -268,10 +268,12 @@ class Disk:
 
 
 def feed(recorder, first, n_chunks, signal, n=500):
+    """Feed chunks, each with a marker that tells which it is."""
     for i in range(n_chunks):
         start = first + i * n
         values = np.full((n, signal.n_channels), float(start), np.float32)
-        recorder.take(Chunk(np.arange(start, start + n) / 1e3, values), None, (), (), None, 0.0)
+        chunk = Chunk(np.arange(start, start + n) / 1e3, values)
+        recorder.take(chunk, None, (Marker(start / 1e3, str(start)),), (), None, 0.0)
         recorder.turn(0.0)
 
 
@@ -299,6 +301,7 @@ def test_a_disk_that_stalls_costs_samples_but_not_the_loop_and_the_loss_is_told(
     assert lost["n"] == state.n_lost == 40 * 500 - len(kept)
     assert lost["first"] == len(kept)
     assert "slow" in lost["why"]
+    assert load(path)["wide markers"]["time_series"] == [[str(500 * i)] for i in range(40)]
 
 
 @pytest.mark.parametrize(
@@ -331,6 +334,8 @@ def test_a_disk_that_fails_and_comes_back_leaves_a_whole_file_that_says_what_is_
     assert verify(path).verdict == "clean"
     (lost,) = [e for e in Recorded.open(path).log() if e["log"] == "lost"]
     assert (lost["first"], lost["n"]) == (50, 50)
+    markers = load(path)["wide markers"]["time_series"]
+    assert sorted(int(m[0]) for m in markers) == list(range(0, 150, 10))
     assert [fed.first for fed in Recorded.open(path).turns()] == [
         *range(0, 50, 10),
         *range(100, 150, 10),
