@@ -121,7 +121,8 @@ def _environment(folder: Path) -> dict[str, str]:
     config = folder / "lsl_api.cfg"
     config.write_text(LslConfig.isolated().to_ini())
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("BCI_")}
-    return {**inherited, "LSLAPICFG": str(config), "PYTHONUNBUFFERED": "1"}
+    quiet = {"BCI_LOG_LEVEL": "warning"}  # what it says is shown, not logged
+    return {**inherited, **quiet, "LSLAPICFG": str(config), "PYTHONUNBUFFERED": "1"}
 
 
 def _fit(session_file: Path) -> None:

@@ -151,14 +151,15 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the connection."""
+        """Close the connection; whoever waits for an answer is told."""
+        line, self._line = self._line, None
         tasks = [*self._running, *([self._resuming] if self._resuming else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._line is not None:
-            await self._line.close()
-            self._line = None
+        self._give_up("the client was closed")
+        if line is not None:
+            await line.close()
 
     def subscribe(self, *topics: Topic, rate_hz: float | None = None) -> Subscription:
         """Return an iterator over what is published on `topics`, from its first ``anext`` on.
@@ -275,9 +276,12 @@ class Client:
                 await self._take(await line.receive())
         except LineClosed as closed:
             self._line = None
-            for answer in self._answers.values():
-                if not answer.result.done():
-                    answer.result.set_exception(LineClosed(str(closed)))
+            self._give_up(str(closed))
+
+    def _give_up(self, why: str) -> None:
+        for answer in self._answers.values():
+            if not answer.result.done():
+                answer.result.set_exception(LineClosed(why))
 
     async def _reopen(self) -> None:
         """Connect again, with longer and longer pauses; a refusal ends it."""

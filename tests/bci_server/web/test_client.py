@@ -208,6 +208,21 @@ async def _first(messages):
         return message
 
 
+async def test_a_call_that_waits_is_told_when_the_client_is_closed(place):
+    client = connect(place.url, TOKEN, session="demo")
+    async with client:
+        client._line.send = _nowhere  # as into a network that lets nothing through
+        waiting = asyncio.create_task(client.ping())
+        await asyncio.sleep(0)
+    async with asyncio.timeout(2.0):
+        with pytest.raises(Unreachable, match="closed"):
+            await waiting
+
+
+async def _nowhere(call):
+    """Send nothing."""
+
+
 async def test_calls(place):
     await place.engine.linked()
     async with connect(place.url, TOKEN) as client:
