@@ -19,6 +19,10 @@ __all__ = ["export"]
 class To(StrEnum):
     """The formats."""
 
+    EDF = "edf"
+    BDF = "bdf"
+    FIF = "fif"
+    BIDS = "bids"
     NWB = "nwb"
     CSV = "csv"
     PARQUET = "parquet"

@@ -48,6 +48,10 @@ class Format:
 
 _HERE = "bci_server.export"
 FORMATS: dict[str, Format] = {
+    "edf": Format(f"{_HERE}.edf", ".edf", ("edfio",)),
+    "bdf": Format(f"{_HERE}.edf", ".bdf", ("edfio",)),
+    "fif": Format(f"{_HERE}.fif", ".fif"),
+    "bids": Format(f"{_HERE}.bids", "", ("mne_bids", "edfio", "pybv"), is_shared=True),
     "nwb": Format(f"{_HERE}.nwb", ".nwb", ("pynwb",)),
     "csv": Format(f"{_HERE}.csv_tables", ""),
     "parquet": Format(f"{_HERE}.parquet_tables", "", ("pyarrow",)),
