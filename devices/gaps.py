@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 __all__ = ["Gap", "GapDetector", "find_gaps", "split_at_gaps"]
 
 
+#: As many as a float counts one by one; what is more is no count.
+_MOST_LOST = 2.0**53
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """What was found missing in one chunk.
@@ -77,8 +81,9 @@ class GapDetector:
 
     def _describe(self, steps: NDArray[np.float64]) -> Gap:
         indices = _breaks(steps, self._period_s, self._slack_s)
-        lost = np.fmax(np.rint(steps[indices] * self._rate_hz) - 1, 0.0)  # not a number: 0
-        return Gap(tuple(indices.tolist()), int(lost.sum()))
+        with np.errstate(over="ignore"):  # a damaged stamp may be any number
+            lost = np.fmax(np.rint(steps[indices] * self._rate_hz) - 1, 0.0)  # not a number: 0
+        return Gap(tuple(indices.tolist()), int(np.fmin(lost, _MOST_LOST).sum()))
 
 
 def find_gaps(times: NDArray[np.float64], rate_hz: float, gap_s: float = 0.25) -> NDArray[np.intp]:

@@ -123,7 +123,9 @@ def map_records(path: Path) -> NDArray[np.void] | None:
         n = (sidecar.stat().st_size - _HEADER.size) // RECORD.itemsize
     except FileNotFoundError:
         return None
-    return None if n <= 0 else np.memmap(sidecar, RECORD, "r", _HEADER.size, (n,))
+    if n <= 0:
+        return None
+    return np.asarray(np.memmap(sidecar, RECORD, "r", _HEADER.size, (n,)))
 
 
 def read_checksums(path: Path) -> Checksums | None:

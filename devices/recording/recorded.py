@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from devices.device import DeviceNotFound, DeviceRefused
 from devices.recording.xdf_header import FORMATS, XdfHeader
 from devices.recording.xdf_index import StreamIndex, damaged, index_xdf
-from devices.recording.xdf_samples import texts_at
+from devices.recording.xdf_samples import MAX_STAMP_S, texts_at
 from devices.signal import Event, Marker, Signal
 
 __all__ = ["Recorded", "Turn"]
@@ -238,7 +238,7 @@ class Recorded:
         if self._feed is not None:
             feeds = self._feed.places.starts
             self._turn_feed = np.searchsorted(feeds, self._rows.starts) - 1
-        if not np.isfinite(self.received_s).all():
+        if not (np.abs(self.received_s) < MAX_STAMP_S).all():
             raise DeviceRefused(f"{self.path}: a turn has no time")
 
     def _fed(self, k: int) -> tuple[tuple[Marker, ...], tuple[Event, ...]]:

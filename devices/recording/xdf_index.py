@@ -34,7 +34,11 @@ __all__ = ["Places", "StreamIndex", "XdfChunk", "XdfIndex", "index_xdf", "iterat
 
 # Longest head: 1 + 8 (length) + 2 (tag) + 4 (stream) + 1 + 8 (number of samples) + 1 + 8 (stamp).
 _HEAD_BYTES = 33
-_SCAN_BYTES = 2**20
+#: Width of the length, length, tag, stream, width of the count, count, width of the stamp, stamp.
+_USUAL = struct.Struct("<BIHIBIBd")
+_USUAL_MARKS = (4, Tag.SAMPLES, 4, 8)
+_USUAL_HEAD_BYTES = 2 + 4 + 5  # of the length: tag, stream, count
+_SCAN_BYTES = 2**18
 _MAX_OFFSET_S = 1e12
 _HAS_STREAM = (Tag.STREAM_HEADER, Tag.SAMPLES, Tag.CLOCK_OFFSET, Tag.STREAM_FOOTER)
 _KNOWN = (Tag.FILE_HEADER, Tag.BOUNDARY, *_HAS_STREAM)
@@ -201,9 +205,15 @@ def index_xdf(path: Path, fd: int) -> XdfIndex:
     """
     building = _Building(path, fd)
     end = building.take_records() or len(MAGIC)
-    for chunk in iterate_chunks(path, fd, end):
-        building.take(chunk)
-        end = chunk.stop
+    while True:
+        begun = end = building.take_usual(end)
+        for chunk in iterate_chunks(path, fd, end):
+            building.take(chunk)
+            end = chunk.stop
+            if chunk.tag == Tag.SAMPLES:
+                break  # many of these follow each other, more often than not
+        if end == begun:
+            break
     notes = building.notes
     if missing := os.fstat(fd).st_size - end:
         notes.append(
@@ -293,32 +303,74 @@ class _Building:
         size = os.fstat(self._fd).st_size
         if records is None or not _tile(records, size):
             return None
-        tags = np.array(records["tag"])
-        odd = (Tag.STREAM_HEADER, Tag.CLOCK_OFFSET, Tag.STREAM_FOOTER)
-        for start in records["offset"][np.isin(tags, odd)].tolist():
+        # Each column copied once: it is looked through many times.
+        tags, numbers, counts = (np.array(records[name]) for name in ("tag", "stream", "n_samples"))
+        starts = records["offset"].astype(np.int64)
+        odd = (tags == Tag.STREAM_HEADER) | (tags == Tag.CLOCK_OFFSET) | (tags == Tag.STREAM_FOOTER)
+        for start in starts[odd].tolist():
             chunk = _chunk_at(self._path, self._fd, start, size)
             if chunk is None:
                 raise damaged(self._path, start, "the file has changed since it was opened")
             self.take(chunk)
-        is_samples = (tags == Tag.SAMPLES) & (records["n_samples"] > 0)
-        numbers = np.array(records["stream"])
-        if unknown := set(np.unique(numbers[is_samples]).tolist()) - set(self._streams):
+        is_samples = (tags == Tag.SAMPLES) & (counts > 0)
+        whose = np.where(is_samples, numbers.astype(np.int64), -1)
+        if unknown := set(np.unique(whose).tolist()) - {-1, *self._streams}:
             raise damaged(self._path, len(MAGIC), f"stream {min(unknown)} has no header")
         for number, stream in self._streams.items():
-            stream.places = self._places(records[is_samples & (numbers == number)], stream.header)
-        return int(records["offset"][-1]) + int(records["length"][-1])
+            at = np.flatnonzero(whose == number)
+            stream.places = self._places(records, at, starts[at], stream.header)
+        return int(starts[-1]) + int(records["length"][-1])
 
-    def _places(self, records: NDArray[np.void], header: XdfHeader) -> Places:
-        starts = records["offset"].astype(np.int64)
-        stops = starts + records["length"]
-        counts = records["n_samples"].astype(np.int64)
+    def _places(
+        self,
+        records: NDArray[np.void],
+        at: NDArray[np.intp],
+        starts: NDArray[np.int64],
+        header: XdfHeader,
+    ) -> Places:
+        stops = starts + records["length"][at]
+        counts = records["n_samples"][at].astype(np.int64)
         offsets = starts + SAMPLES_AT
-        if (counts * header.smallest_bytes > stops - offsets).any():
-            at = int(np.argmax(counts * header.smallest_bytes > stops - offsets))
-            said = f"{counts[at]} samples claimed in {stops[at] - offsets[at]} bytes"
-            raise damaged(self._path, int(starts[at]), said)
-        firsts_s = np.array(records["first_s"])
-        return Places(starts, offsets, stops, counts, firsts_s, np.array(records["crc"]))
+        has_room = counts * header.smallest_bytes <= stops - offsets
+        if not has_room.all():
+            odd = int(has_room.argmin())
+            said = f"{counts[odd]} samples claimed in {stops[odd] - offsets[odd]} bytes"
+            raise damaged(self._path, int(starts[odd]), said)
+        return Places(starts, offsets, stops, counts, records["first_s"][at], records["crc"][at])
+
+    def take_usual(self, start: int) -> int:
+        """Take chunks of samples while they are as most are; return where another one begins.
+
+        As most are: with lengths of four bytes, a stamp at the first sample, and whole. All other
+        chunks are judged by `take`, which takes five times as long.
+        """
+        size, longest = os.fstat(self._fd).st_size, _USUAL.size
+        unpack, fd = _USUAL.unpack_from, self._fd
+        smallest = {number: s.header.smallest_bytes for number, s in self._streams.items()}
+        read, read_at = b"", start
+        while True:
+            if start + longest > read_at + len(read):
+                is_near = start - read_at < _SCAN_BYTES  # many of them lie in what is read at once
+                read, read_at = os.pread(fd, _SCAN_BYTES if is_near else longest, start), start
+                if len(read) < longest:
+                    return start
+            width, length, tag, number, width_of_count, n_samples, flag, first_s = unpack(
+                read, start - read_at
+            )
+            stop = start + 5 + length
+            if (
+                (width, tag, width_of_count, flag) != _USUAL_MARKS
+                or stop > size
+                or not 0 < n_samples * smallest.get(number, size) <= length - _USUAL_HEAD_BYTES
+            ):
+                return start
+            found = self._found[number]
+            found.starts.append(start)
+            found.offsets.append(start + SAMPLES_AT)
+            found.stops.append(stop)
+            found.counts.append(n_samples)
+            found.firsts_s.append(first_s)
+            start = stop
 
     def take(self, chunk: XdfChunk) -> None:
         """Take one chunk in."""
