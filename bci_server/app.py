@@ -18,6 +18,7 @@ from bci_server.routes import (
     inventory,
     library,
     recordings,
+    replays,
     sessions,
     stream,
     system,
@@ -49,7 +50,17 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         openapi_url="/v1/openapi.json",
     )
-    for routes in (access, sessions, recordings, library, inventory, events, stream, system):
+    for routes in (
+        access,
+        replays,  # before `sessions`, whose path for actions would match it too
+        sessions,
+        recordings,
+        library,
+        inventory,
+        events,
+        stream,
+        system,
+    ):
         app.include_router(routes.router(services))
     if services.doors.origins:
         app.add_middleware(

@@ -43,6 +43,8 @@ class Served:
     record
         Takes the place of what the file's ``[record]`` section says; it is recorded from the
         start, also when there is no model yet.
+    start_s
+        Where its replay begins, instead of where the file says.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Served:
     device: Mapping[str, Any] | None = None
     model: Path | None = None
     record: Mapping[str, Any] | None = None
+    start_s: float | None = None
 
 
 class EngineChild:
@@ -93,6 +96,7 @@ class EngineChild:
             "device": self.served.device,
             "model": None if self.served.model is None else str(self.served.model),
             "record": self.served.record,
+            "start_s": self.served.start_s,
             "listen_fd": listen,
             "life_fd": life,
             "report_fd": report,

@@ -32,11 +32,13 @@ __all__ = [
     "RenewLease",
     "Request",
     "RestartSession",
+    "SeekReplay",
     "SessionRecord",
     "Sessions",
     "Shutdown",
     "StartRecording",
     "StartSession",
+    "SteerReplay",
     "StopNow",
     "StopRecording",
     "StopSession",
@@ -109,6 +111,13 @@ class StopRecording(_Called, frozen=True, kw_only=True, tag="stop_recording"):
     """End the recording; the answer says which file it is."""
 
 
+class SteerReplay(_Called, frozen=True, kw_only=True, tag="steer_replay"):
+    """Let a replay stand still or go on, faster or slower; what is None stays as it is."""
+
+    paused: bool | None = None
+    speed: float | None = None
+
+
 class Shutdown(_Called, frozen=True, kw_only=True, tag="shutdown"):
     """End the engine in good order."""
 
@@ -123,6 +132,7 @@ Control = (
     | WatchSignal
     | StartRecording
     | StopRecording
+    | SteerReplay
     | Shutdown
 )
 
@@ -178,7 +188,14 @@ class LoadModel(_Called, frozen=True, kw_only=True, tag="load_model"):
     model: str
 
 
-Request = StartSession | StopSession | RestartSession | LoadModel
+class SeekReplay(_Called, frozen=True, kw_only=True, tag="seek_replay"):
+    """Restart a session on a replay from another place of its recording, in seconds."""
+
+    session: str
+    start_s: float
+
+
+Request = StartSession | StopSession | RestartSession | LoadModel | SeekReplay
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ from bci_server.recording_state import RecordingRefused
 from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.scheduling import Scheduling, raise_priority
+from bci_server.steering import from_start
 from bci_server.wire import DecoderName, Ledger, SessionState, StatusMessage
 from decoders.artifact import Artifact, ArtifactError
 from decoders.output import Mode
@@ -68,6 +69,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     record
         Takes the place of what its ``[record]`` section says; it is recorded from the start, also
         when there is no model yet.
+    start_s
+        Where its replay begins, instead of where the device's section says.
     listen_fd
         The inherited socket that the web process connects to.
     life_fd
@@ -80,6 +83,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     device: dict[str, object] | None = None
     model: str | None = None
     record: dict[str, object] | None = None
+    start_s: float | None = None
     listen_fd: int
     life_fd: int | None = None
     report_fd: int | None = None
@@ -171,6 +175,8 @@ def _conduct(options: Options, end: EngineEnd) -> Ending:
         session = load_session(Path(options.file))
         if options.device is not None:
             session = session.with_device(device_of(options.device))
+        if options.start_s is not None:
+            session = from_start(session, options.start_s)
         if options.model is not None:
             session = session.with_model(Path(options.model))
         if options.record is not None:

@@ -26,6 +26,7 @@ from bci_server.control import (
     Mark,
     Shutdown,
     StartRecording,
+    SteerReplay,
     StopRecording,
     WatchSignal,
 )
@@ -42,6 +43,7 @@ from bci_server.messages import (
 from bci_server.recorder import Recorder
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
+from bci_server.steering import steer, why_stalled
 from bci_server.timing import Timing
 from bci_server.wire import (
     DataMessage,
@@ -300,8 +302,7 @@ class Loop:
 
     def _stall(self) -> None:
         self._guard.lease.drop()
-        silent_ms = 1e3 * self._stall_s
-        self._enter("stalled", f"no samples from {self._about.device} for {silent_ms:.0f} ms")
+        self._enter("stalled", why_stalled(self._stream, self._about.device, self._stall_s))
 
     def _enter(self, state: SessionState, reason: str) -> None:
         """Change to a state without commands: neutral first, then say so."""
@@ -335,6 +336,8 @@ class Loop:
                 self._mark(control)
             case StartRecording() | StopRecording():
                 self._record(control)
+            case SteerReplay():
+                self._controls.answer(steer(self._stream, control))
             case WatchSignal():
                 wanted = control.rate_hz is not None and control.rate_hz > 0
                 self._display = (

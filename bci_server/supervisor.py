@@ -30,6 +30,7 @@ from bci_server.control import (
     LoadModel,
     Request,
     RestartSession,
+    SeekReplay,
     Sessions,
     StartSession,
     StopSession,
@@ -248,6 +249,10 @@ class Supervisor:
             case StopSession():
                 self._restart(engine, request.call, starts_again=False)
             case RestartSession():
+                engine.served = replace(engine.served, start_s=None)
+                self._restart(engine, request.call, starts_again=True)
+            case SeekReplay():
+                engine.served = replace(engine.served, start_s=request.start_s)
                 self._restart(engine, request.call, starts_again=True)
             case LoadModel():
                 engine.served = replace(engine.served, model=Path(request.model))

@@ -170,14 +170,14 @@ class Outcome:
 
 def sources(data: Path, folder: Path) -> list[Source]:
     """Return what sessions are run on, each with its model."""
-    simulator = _simulator(folder)
+    eight = simulator(folder)
     eeg = _eeg(data, folder)
     return [
-        simulator,
+        eight,
         eeg,
         _spikes(data, folder),
         _clock_resets(data, folder),
-        replace(simulator, name="simulator over LSL", over_lsl=True),
+        replace(eight, name="simulator over LSL", over_lsl=True),
         replace(eeg, name="eegmmi_s001 over LSL", over_lsl=True),
     ]
 
@@ -323,7 +323,9 @@ def _described(name: str, folder: Path, body: str) -> Session:
     return parse_session(text.replace("MODEL", str(folder / f"model-{name}")), folder)
 
 
-def _simulator(folder: Path) -> Source:
+def simulator(folder: Path) -> Source:
+    """Return sessions on a simulated EEG of eight channels."""
+
     def device(seed: int) -> SimulatorEeg:
         return SimulatorEeg(
             n_channels=8, seed=seed, duration_s=40.0, trial_s=1.0, pause_s=0.5, speed=_LSL_SPEED

@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ __all__ = [
     "DeviceRefused",
     "EndOfStream",
     "Health",
+    "Steered",
     "Stream",
 ]
 
@@ -174,6 +175,30 @@ class Stream(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@runtime_checkable
+class Steered(Protocol):
+    """A stream that can stand still and change its speed: a replay."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it stands still."""
+
+    def pause(self) -> None:
+        """Stand still until `resume`; harmless when repeated."""
+
+    def resume(self) -> None:
+        """Go on, after a gap; harmless when it does not stand still."""
+
+    def set_speed(self, speed: float) -> None:
+        """Go on faster or slower.
+
+        Raises
+        ------
+        ValueError
+            The speed is not positive.
+        """
 
 
 class Device(Protocol):

@@ -12,10 +12,12 @@ import sys
 
 import msgspec
 
-from bci_server.control import LoadModel, RestartSession, StartSession, StopSession
+from bci_server.control import LoadModel, RestartSession, SeekReplay, StartSession, StopSession
 from bci_server.link.web_end import EngineLink, LinkLost, SupervisorLink
 
-REQUESTS = {c.__name__: c for c in (StartSession, StopSession, RestartSession, LoadModel)}
+REQUESTS = {
+    c.__name__: c for c in (StartSession, StopSession, RestartSession, LoadModel, SeekReplay)
+}
 
 
 class Session:
