@@ -114,8 +114,9 @@ class Tally:
                 self._values.update(len(content).to_bytes(8, "little") + content)
         before_s = self._last_s if self._n else float(times[0])
         self._n_not_finite += int((~np.isfinite(times)).sum())
-        self._n_backward += int((np.diff(times, prepend=before_s) < 0).sum())
-        self._find_gaps(times, before_s)
+        with np.errstate(invalid="ignore"):  # stamps may be anything
+            self._n_backward += int((np.diff(times, prepend=before_s) < 0).sum())
+            self._find_gaps(times, before_s)
         if not self._n:
             self._first_s = float(times[0])
         self._last_s = float(times[-1])

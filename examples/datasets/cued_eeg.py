@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,22 @@ CHUNK_S = 10
 
 @dataclass(frozen=True)
 class CuedEeg:
-    """Samples, (n, n_channels) µV, and cues: each the sample that it falls on, and its label."""
+    """Samples, (n, n_channels) µV, and cues: each the sample that it falls on, and its label.
+
+    Samples that were cut out of a longer recording are missing for `pause_s` after each `piece`.
+    """
 
     rate_hz: float
     channels: tuple[str, ...]
     values: NDArray[np.floating]
     cues: Sequence[tuple[float, str]]
+    pause_s: float = 0.0
+    piece: int = 0
+
+    def time_s(self, sample: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return when samples, counted from the first, are."""
+        pauses = sample // self.piece if self.piece else 0
+        return np.asarray(sample / self.rate_hz + pauses * self.pause_s, np.float64)
 
 
 def write(eeg: CuedEeg, recording: Path) -> None:
@@ -34,18 +44,18 @@ def write(eeg: CuedEeg, recording: Path) -> None:
     OSError
         The recording exists, or cannot be written.
     """
-    step = round(CHUNK_S * eeg.rate_hz)
+    step = eeg.piece or round(CHUNK_S * eeg.rate_hz)
     with XdfWriter.create(recording) as xdf:
         samples = xdf.add_stream(
             XdfStream("eeg", "EEG", "float32", eeg.channels, "microvolts", eeg.rate_hz)
         )
         marks = xdf.add_stream(XdfStream("cues", "Markers", "string", ("label",)))
-        times = np.arange(len(eeg.values)) / eeg.rate_hz
+        times = eeg.time_s(np.arange(len(eeg.values)))
         for first in range(0, len(times), step):
             rows = slice(first, first + step)
             xdf.write(samples, np.ascontiguousarray(eeg.values[rows], np.float32), times[rows])
             now = [(at, label) for at, label in eeg.cues if first <= at < first + step]
-            stamps = np.array([at for at, _ in now]) / eeg.rate_hz
+            stamps = eeg.time_s(np.array([at for at, _ in now], np.float64))
             xdf.write_texts(marks, [label for _, label in now], stamps)
 
 
@@ -76,9 +86,10 @@ def main(
 
 
 def _part(eeg: CuedEeg, start: float, stop: float) -> CuedEeg:
-    first, last = (round(share * len(eeg.values)) for share in (start, stop))
+    piece = eeg.piece or 1
+    first, last = (round(share * len(eeg.values) / piece) * piece for share in (start, stop))
     cues = [(at - first, label) for at, label in eeg.cues if first <= at < last]
-    return CuedEeg(eeg.rate_hz, eeg.channels, eeg.values[first:last], cues)
+    return replace(eeg, values=eeg.values[first:last], cues=cues)
 
 
 def _share(text: str) -> float:

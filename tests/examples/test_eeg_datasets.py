@@ -54,3 +54,30 @@ def test_what_is_of_another_set_is_refused_and_nothing_is_overwritten(
     capsys.readouterr()
     with pytest.raises(SystemExit):
         dataset_script("bci2000", other, tmp_path / "out.xdf", "--from", "0.9", "--to", "0.1")
+
+
+def test_cut_out_trials_keep_apart(tmp_path: Path, dataset_script: Callable[..., int]) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((5, 2, 300)).astype(np.float32)
+    classes = np.array(["left", "right", "left", "left", "right"])
+    np.savez(tmp_path / "in.npz", X=x, y=classes, fs=100, ch_names=np.array(["C3", "C4"]))
+    out = tmp_path / "out.xdf"
+    assert dataset_script("bci_competition", tmp_path / "in.npz", out, "--from", "0.2") == 0
+    file = open_recording(out)
+    (track,) = file.tracks
+    assert track.signal.channels == ("C3", "C4")
+    assert track.breaks.tolist() == [300, 600, 900]
+    assert np.array_equal(track.read(0, track.n_samples), x[1:].transpose(0, 2, 1).reshape(-1, 2))
+    begins = [float(track.times(k * 300, k * 300 + 1)[0]) for k in range(4)]
+    cues = file.markers["cues"]
+    assert [m.label for m in cues] == classes[1:].tolist()
+    assert [m.time_s for m in cues] == pytest.approx(begins, abs=1e-4)
+    file.close()
+
+
+def test_an_archive_of_another_layout_is_refused(
+    tmp_path: Path, dataset_script: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "in.npz", X=np.zeros((1, 1, 1)))
+    assert dataset_script("bci_competition", tmp_path / "in.npz", tmp_path / "out.xdf") == 1
+    assert "has no array 'y'; it has X" in capsys.readouterr().err

@@ -130,9 +130,9 @@ def test_absurd_claims_cost_no_memory_and_are_damage(tmp_path, chunks):
 
 
 def test_stamps_that_are_no_numbers_are_counted_and_break_nothing(tmp_path):
-    rows = np.zeros(3, np.dtype([("n", "u1"), ("t", "<f8"), ("v", "<f4", (2,))]))
-    rows["n"], rows["t"] = 8, [np.nan, np.inf, -np.inf]
+    rows = np.zeros(4, np.dtype([("n", "u1"), ("t", "<f8"), ("v", "<f4", (2,))]))
+    rows["n"], rows["t"] = 8, [np.nan, np.inf, np.inf, -np.inf]
     path = tmp_path / "e.xdf"
-    path.write_bytes(MAGIC + header() + samples(3, rows.tobytes()))
+    path.write_bytes(MAGIC + header() + samples(4, rows.tobytes()))
     (stream,) = verify(path).streams
-    assert (stream.n_samples, stream.n_not_finite) == (3, 3)
+    assert (stream.n_samples, stream.n_not_finite) == (4, 4)
