@@ -1,7 +1,8 @@
 """MCAP: commands, predictions, tokens and markers for the viewers of robotics (Foxglove, Rerun).
 
-Every channel carries JSON with a schema beside it. A message's time is that of its sample, in
-nanoseconds: of the wall clock where the recording says when it began, else of its own clock.
+Every channel carries JSON with a schema beside it. A message's time is that of its sample (of what
+was sent: when that was decided), in nanoseconds: of the wall clock where the recording says when it
+began, else of its own clock.
 
 Source: https://mcap.dev/spec
 """
@@ -93,7 +94,7 @@ def _messages(source: Source) -> Iterator[tuple[str, float, bytes]]:
             document = {"sample": said.sample, **msgspec.to_builtins(output, enc_hook=plain_number)}
             yield topic, said.time_s, encode(document)
     for message in outputs.sent:
-        yield "sent_commands", message.ledger.sampled_s, encode(message)
+        yield "sent_commands", message.ledger.decoded_s, encode(message)
     for name, markers in source.markers.items():
         for marker in markers:
             document = {"time_s": marker.time_s, "label": marker.label, "list": name}

@@ -84,17 +84,20 @@ def add_outputs(file: NWBFile, source: Source) -> None:
             )
         )
     if outputs.sent:
-        axes = list(dict.fromkeys(name for m in outputs.sent for name in m.names))
-        rows = [_along(axes, m.names, m.values) for m in outputs.sent]
-        ledgers = [m.ledger for m in outputs.sent]
-        units = ", ".join(dict.fromkeys(m.unit for m in outputs.sent))
+        sent = sorted(outputs.sent, key=lambda m: m.ledger.decoded_s)
+        axes = list(dict.fromkeys(name for m in sent for name in m.names))
+        rows = [_along(axes, m.names, m.values) for m in sent]
+        ledgers = [m.ledger for m in sent]
+        units = ", ".join(dict.fromkeys(m.unit for m in sent))
         times = [ledger.decoded_s for ledger in ledgers]
         module.add(
             _numbers(
                 "sent_commands", "commands after the safety gate", axes, rows, times, units, start_s
             )
         )
-        ages = [[t.sampled_s - start_s, t.received_s - start_s] for t in ledgers]
+        # Before the first sample there is none that a command could follow from.
+        moments = np.array([[t.sampled_s, t.received_s] for t in ledgers])
+        ages = np.where(moments == 0, np.nan, moments - start_s).tolist()
         module.add(
             _numbers(
                 "ledger",

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from bci_server.wire import CommandMessage, Ledger, StatusMessage
 from decoders.output import Command, Output, Prediction, Token
@@ -39,10 +41,14 @@ class Outputs:
         What the decoder said.
     sent
         Commands as they went out after the safety gate, with their ledgers.
+    times
+        By name of the stream of samples: (n,) when each sample was, on the clock of all that was
+        said, where the samples have stamps of their sender's.
     """
 
     said: list[Said] = field(default_factory=list)
     sent: list[CommandMessage] = field(default_factory=list)
+    times: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.said or self.sent)
@@ -80,12 +86,16 @@ def read_outputs(path: Path) -> tuple[Outputs, frozenset[str]]:
     """
     outputs = Outputs()
     inner: set[str] = set()
+    times: dict[str, list[NDArray[np.float64]]] = {}
     data = map_file(path)
     for found in decoded(data, pieces_of(data, read_checksums(path))):
         layout, samples = found.layout, found.samples
         if layout is None or not layout.kind.startswith("bci."):
             continue
         inner.add(layout.name)
+        if samples is not None and layout.kind == "bci.times" and samples.values is not None:
+            name = layout.name.removesuffix(" times")
+            times.setdefault(name, []).append(samples.values[:, 0].astype(np.float64))
         if samples is None or layout.kind not in ("bci.outputs", "bci.messages"):
             continue
         try:
@@ -93,6 +103,7 @@ def read_outputs(path: Path) -> tuple[Outputs, frozenset[str]]:
                 _take(outputs, layout.kind, time_s, text)
         except msgspec.DecodeError as e:
             raise DeviceRefused(f"{path}: what it says of outputs cannot be understood: {e}") from e
+    outputs.times.update({name: np.concatenate(pieces) for name, pieces in times.items()})
     return outputs, frozenset(inner)
 
 

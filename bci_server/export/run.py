@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -103,10 +104,12 @@ def export(
     if os.path.lexists(out):
         raise ExportError(f"{out} is there already, and nothing is overwritten; name another")
     write: Writer = import_module(chosen.module).write
+    is_single = len(files) == 1 and not chosen.is_shared
+    if is_single and out.suffix.lower() != chosen.ending and chosen.ending:
+        raise ExportError(f"{out} must end with {chosen.ending}, by which readers know the format")
     names = _names(files, chosen)
     reports = []
     with _all_or_nothing(out) as place:
-        is_single = len(files) == 1 and not chosen.is_shared
         if not is_single:
             place.mkdir()
         for file, name in zip(files, names, strict=True):
@@ -165,5 +168,11 @@ def _publish(place: Path, out: Path) -> None:
     if place.is_dir():
         out.mkdir()  # raises if there is anything; a rename replaces an empty folder
         os.rename(place, out)
-    else:
+        return
+    try:
         os.link(place, out)  # unlike a rename, never replaces
+    except OSError as e:
+        if e.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        out.touch(exist_ok=False)  # a disk without hard links, such as a memory stick
+        os.replace(place, out)

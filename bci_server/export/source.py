@@ -1,7 +1,8 @@
 """A recording read whole: what every export starts from.
 
 Values are the numbers in the file, not converted. Times are as the samples were stamped, brought
-onto one clock and not smoothed. Nothing reaches a new file that is not in here.
+onto one clock and not smoothed; in recordings of this server, as the decoder saw them. Nothing
+reaches a new file that is not in here.
 """
 
 from __future__ import annotations
@@ -150,10 +151,10 @@ def read_source(path: Path, stream: str = "") -> Source:
             raise ExportError(f"{path} holds no samples")
         main = _main(file, tracks, stream)
         _check_memory(path, tracks)
-        series = {id(track): _series(track) for track in tracks}
         outputs, inner = Outputs(), frozenset[str]()
         if ending_of(path) == ".xdf":
             outputs, inner = read_outputs(path)
+        series = {id(track): _series(track, outputs.times.get(track.name)) for track in tracks}
         lists = {name: m for name, m in file.markers.items() if m and name not in inner}
         first = next(iter(lists), "")
         parts = lists.keys() - {first}
@@ -167,7 +168,7 @@ def read_source(path: Path, stream: str = "") -> Source:
             first,
             lists.get(first, ()),
             outputs,
-            file.notes,
+            (*file.notes, *_cut_short(tracks, outputs)),
         )
     finally:
         file.close()
@@ -183,10 +184,13 @@ def _main(file: RecordingFile, tracks: list[Track], stream: str) -> Track:
     raise DeviceNotFound(f"{file.path} has no stream {stream!r}; it has {names}")
 
 
-def _series(track: Track) -> Series:
-    values, scale = track.stored(0, track.n_samples)
+def _series(track: Track, seen: NDArray[np.float64] | None) -> Series:
+    """Read a stream; `seen` is when the decoder saw each sample, if that is in the file."""
+    # Of a file that was torn off, the last samples may lack it; they were not acknowledged.
+    n = track.n_samples if seen is None else min(track.n_samples, len(seen))
+    values, scale = track.stored(0, n)
     signal = track.signal
-    times = np.asarray(track.stamps(0, track.n_samples), np.float64)
+    times = np.asarray(track.stamps(0, n) if seen is None else seen[:n], np.float64)
     breaks = np.union1d(track.breaks, find_gaps(times, signal.rate_hz)).astype(np.int64)
     return Series(
         track.name,
@@ -197,8 +201,21 @@ def _series(track: Track) -> Series:
         values,
         scale,
         times,
-        breaks,
+        breaks[breaks < n],
     )
+
+
+def _cut_short(tracks: list[Track], outputs: Outputs) -> list[str]:
+    lacking = {
+        track.name: track.n_samples - len(outputs.times[track.name])
+        for track in tracks
+        if track.name in outputs.times
+    }
+    return [
+        f"the last {n} samples of {name!r} lack their times and are left out; the file was torn"
+        for name, n in lacking.items()
+        if n > 0
+    ]
 
 
 def _check_memory(path: Path, tracks: list[Track]) -> None:

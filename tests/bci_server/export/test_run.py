@@ -1,5 +1,7 @@
 """All or nothing, nothing overwritten, everything said."""
 
+import errno
+
 import pytest
 
 from bci_server.export import csv_tables
@@ -12,9 +14,8 @@ from tests.bci_server.export.sessions import write_session
 def test_nothing_is_overwritten(session, tmp_path):
     out = tmp_path / "out"
     out.write_text("mine")
-    for format_ in ("csv", "mcap"):
-        with pytest.raises(ExportError, match="nothing is overwritten"):
-            export([session], format_, out)
+    with pytest.raises(ExportError, match="nothing is overwritten"):
+        export([session], "csv", out)
     assert out.read_text() == "mine"
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "nowhere")
@@ -68,6 +69,16 @@ def test_a_name_that_is_taken_meanwhile_is_not_taken_over(session, tmp_path, mon
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_disks_without_hard_links_get_their_file_too(session, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("bci_server.export.run.os.link", refuse)
+    export([session], "fif", tmp_path / "out_raw.fif")
+    assert (tmp_path / "out_raw.fif").stat().st_size > 1000
+    assert not list(tmp_path.glob(".*"))
+
+
 @pytest.mark.parametrize("format_", sorted(FORMATS))
 def test_what_is_missing_says_the_extra(session, tmp_path, monkeypatch, format_):
     monkeypatch.setattr("bci_server.export.run.find_spec", lambda name: None)
@@ -81,6 +92,8 @@ def test_what_is_missing_says_the_extra(session, tmp_path, monkeypatch, format_)
 def test_mistakes_are_said(session, tmp_path):
     with pytest.raises(DeviceNotFound, match="no stream 'nope'; it has 'cap'"):
         export([session], "csv", tmp_path / "out", stream="nope")
+    with pytest.raises(ExportError, match=r"must end with \.fif"):
+        export([session], "fif", tmp_path / "out.edf")
     with pytest.raises(ExportError, match="there is no folder"):
         export([session], "csv", tmp_path / "no" / "out")
     with pytest.raises(ExportError, match="at least one"):
