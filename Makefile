@@ -10,6 +10,9 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
 
+# Tests at once. Most of them wait for a process or a socket: more than the two cores can do.
+JOBS := 4
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint wheel clean
 
@@ -20,7 +23,7 @@ demo: $(DEMO)  ## Run the whole line on a simulated headset: no hardware, no oth
 	@$(BIN)/bci demo
 
 test: lint  ## Run the checks and every test, with line and branch coverage.
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term:skip-covered
 
 lint: $(TEST)  ## Run the checks alone: style, types, direction of imports.
 	$(BIN)/ruff check

@@ -9,7 +9,8 @@ import pytest
 from devices.liblsl import LslConfig, load_pylsl
 
 # LSL reads this once, at its first use in a process, and child processes inherit it: so no test
-# sees the network's streams, nor is seen.
+# sees the network's streams, nor is seen. Each worker of pytest-xdist comes through here too, and
+# so has streams of its own.
 _LSL_CONFIG = tempfile.NamedTemporaryFile("w", prefix="lsl_api_", suffix=".cfg")  # noqa: SIM115
 _LSL_CONFIG.write(LslConfig.isolated().to_ini())
 _LSL_CONFIG.flush()
