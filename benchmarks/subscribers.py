@@ -91,8 +91,9 @@ def show(title: str, rounds: list[Round]) -> None:
     p99s = ", ".join(f"{np.percentile(r.latency_ms, 99):.2f}" for r in rounds)
     print(
         f"| {title} | {p50:.2f} | {p99:.2f} | {p999:.2f} | {p99s} | {len(all_ms)} "
-        f"| {sum(r.n_missed for r in rounds)} | {rounds[0].rss_mb[0]:.1f} → "
-        f"{rounds[-1].rss_mb[1]:.1f} | {sum(r.dropped for r in rounds)} "
+        f"| {sum(r.n_missed for r in rounds)} "
+        f"| {', '.join(f'{r.rss_mb[0]:.1f} → {r.rss_mb[1]:.1f}' for r in rounds)} "
+        f"| {sum(r.dropped for r in rounds)} "
         f"| {sum(r.replaced for r in rounds)} | {100 * np.mean([r.cpu for r in rounds]):.0f} |",
         flush=True,
     )
@@ -118,7 +119,7 @@ def main() -> None:
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
     print(
         "| others | p50 ms | p99 ms | p99.9 ms | p99 by round | messages | replaced for the 90 "
-        "| web RSS MB | display messages dropped | replaced, all | web CPU % |"
+        "| web RSS MB by round | display messages dropped | replaced, all | web CPU % |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for title, played in rounds.items():
