@@ -1,0 +1,201 @@
+"""How well a replay holds its schedule, and how fast it is.
+
+    python benchmarks/replay.py [--minutes 30] [--real-seconds 120]
+
+One recording of 64 channels of 250 Hz, in chunks of 20 ms that came up to 10 ms late, is replayed
+
+- at its own speed on an injected clock, all of it;
+- at its own speed on the real clock, for two minutes, decoding, with the engine's priority;
+- as fast as the machine allows, on one core, through a band-pass, a covariance and a tangent space
+  of every 100 ms; and in parts, to see what costs: reading alone, each step more, and the whole
+  with a hop of 250 ms.
+
+The error of the schedule is how far from its due time each chunk was given out: the time at which
+it came when it was recorded, counted from the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from bci_server.config import Session, parse_session
+from bci_server.recording_file import Content, Fed, RecordingFile
+from bci_server.replay import feed, passes
+from bci_server.scheduling import raise_priority
+from decoders.artifact import Artifact
+from decoders.decoder import Training
+from decoders.describe import describe, describe_pipeline
+from decoders.pipeline import Pipeline, Run
+from decoders.spd import order, upper_index
+from decoders.stage import Chain
+from devices.adapters.replay import Replay, ReplayStream
+from devices.clock import MONOTONIC, Clock, ManualClock
+from devices.recording.checked_file import CheckedFile
+from devices.recording.recorded import Recorded
+from devices.signal import Signal
+
+_RATE_HZ, _N_CHANNELS, _CHUNK = 250.0, 64, 5
+_WANTED_MS, _WANTED_SPEED = 5.0, 200.0
+_SESSION = """
+name = "fast"
+[device]
+kind = "simulator_eeg"
+[blocks]
+hop_s = 0.1
+[[stages]]
+kind = "bandpass"
+low_hz = 8.0
+high_hz = 30.0
+[[stages]]
+kind = "covariance"
+window_s = 1.0
+[decoder]
+kind = "tangent_space"
+model = "none"
+"""
+
+
+def make_recording(path: Path, minutes: float) -> Signal:
+    """Record noise whose chunks came late at random."""
+    rng = np.random.default_rng(0)
+    signal = Signal(_RATE_HZ, tuple(f"C{i}" for i in range(_N_CHANNELS)), "uV")
+    recording = RecordingFile(
+        CheckedFile(path), Content("fast", "amp", signal, about={"model": "none"}), 0.0
+    )
+    last_s = 0.0
+    for first in range(0, round(minutes * 60 * _RATE_HZ), _CHUNK):
+        times = 100.0 + np.arange(first, first + _CHUNK) / _RATE_HZ
+        values = rng.standard_normal((_CHUNK, _N_CHANNELS), np.float32)
+        last_s = max(last_s, float(times[-1]) + float(rng.uniform(0.001, 0.011)))
+        recording.write(Fed(first, values, times, None, False, last_s))
+    recording.end(last_s, "ended", "")
+    return signal
+
+
+def model(session: Session, signal: Signal) -> Artifact:
+    """Fit the session's decoder to noise."""
+    features = session.pipeline.extract(signal).features
+    rng = np.random.default_rng(0)
+    n = order(features.n_channels)
+    windows = rng.standard_normal((60, 4 * n, n))
+    rows = np.stack([(w.T @ w / len(w)).ravel()[upper_index(n)] for w in windows])
+    targets = np.arange(60) % 2
+    training = Training(features, rows, targets, np.arange(60), ("a", "b"), "")
+    return Artifact(
+        decoder=describe(session.decoder),
+        pipeline=describe_pipeline(session.pipeline),
+        signal=signal,
+        labels=("a", "b"),
+        unit="",
+        weights=session.decoder.fit(training),
+        training_sha256="",
+    )
+
+
+def schedule_errors_ms(device: Replay, clock: Clock, run: Run | None, for_s: float) -> list[float]:
+    """Replay, and return how far from its due time each chunk came, in ms."""
+    with Recorded.open(device.path) as recorded:
+        due_s = recorded.received_s - recorded.received_s[0]
+    errors: list[float] = []
+    with device.open(clock) as stream:
+        begun_s = math.nan
+        for k, chunk in enumerate(passes(stream)):
+            now_s = clock.now()
+            begun_s = now_s if k == 0 else begun_s
+            errors.append(1e3 * (now_s - begun_s - float(due_s[k])))
+            if run is not None:
+                for _ in feed(run, stream, chunk):
+                    pass
+            if due_s[k] > for_s:
+                break
+    return errors
+
+
+def speed(device: Replay, run: Run | None) -> tuple[float, float]:
+    """Replay as fast as it goes; return how many times faster than real: by a core, by the wall."""
+    core_s, wall_s = time.process_time(), MONOTONIC.now()
+    with device.open() as stream:
+        signal_s = sum(_decoded(stream, run)) / stream.signal.rate_hz
+    return signal_s / (time.process_time() - core_s), signal_s / (MONOTONIC.now() - wall_s)
+
+
+def _decoded(stream: ReplayStream, run: Run | None) -> list[int]:
+    counts = []
+    for chunk in passes(stream):
+        counts.append(len(chunk))
+        if run is not None:
+            for _ in feed(run, stream, chunk):
+                pass
+    return counts
+
+
+def main() -> int:
+    """Measure, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--real-seconds", type=float, default=120.0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="replay-") as folder, threadpool_limits(1):
+        path = Path(folder, "fast.xdf")
+        signal = make_recording(path, options.minutes)
+        session = parse_session(_SESSION, Path())
+        artifact = model(session, signal)
+        is_good = _show_speed(str(path), session, artifact, signal)
+        real = Replay(str(path))
+        run = artifact.run(signal, session.pipeline, session.decoder)
+        injected = schedule_errors_ms(real, ManualClock(), None, math.inf)
+        is_good &= _show(f"{options.minutes:g} min on an injected clock", injected)
+        scheduling = raise_priority()
+        for_s = options.real_seconds
+        what = f"{for_s:g} s on the real clock, {scheduling}"
+        is_good &= _show(what, schedule_errors_ms(real, MONOTONIC, run, for_s))
+    return 0 if is_good else 1
+
+
+def _show(what: str, errors_ms: list[float]) -> bool:
+    most, p99 = max(map(abs, errors_ms)), np.percentile(np.abs(errors_ms), 99)
+    print(f"schedule, {what}: {len(errors_ms)} chunks, error {most:.3f} ms at most, {p99:.3f} p99 "
+          f"(wanted: {_WANTED_MS:g} at most)", flush=True)  # fmt: skip
+    return bool(most <= _WANTED_MS)
+
+
+def _show_speed(path: str, session: Session, artifact: Artifact, signal: Signal) -> bool:
+    device = Replay(path, math.inf)
+    whole = session.pipeline
+    slow = replace(session, pipeline=replace(whole, hop_s=0.25))
+    slower = model(slow, signal)
+    runs: dict[str, Run | None] = {
+        "reading alone": None,
+        "… and cutting blocks": _only(whole, 0).start(signal, lambda _: _quiet),
+        "… and the band-pass": _only(whole, 1).start(signal, lambda _: _quiet),
+        "… and the covariance": _only(whole, 2).start(signal, lambda _: _quiet),
+        "all, a hop of 250 ms": slower.run(signal, slow.pipeline, slow.decoder),
+        "all, a hop of 100 ms": artifact.run(signal, whole, session.decoder),
+    }
+    for what, run in runs.items():
+        factor, by_wall = speed(device, run)
+        print(f"as fast as it goes, {what:24}{factor:8.0f} times real time for each second of a "
+              f"core, {by_wall:6.0f} by the wall", flush=True)  # fmt: skip
+    print(f"wanted: {_WANTED_SPEED:g}")
+    return factor >= _WANTED_SPEED
+
+
+def _only(pipeline: Pipeline, n_stages: int) -> Pipeline:
+    return replace(pipeline, stages=Chain(pipeline.stages.stages[:n_stages]))
+
+
+def _quiet(*_: object) -> tuple[()]:
+    return ()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
