@@ -111,6 +111,7 @@ class _Watched:
     alarms: tuple[str, ...] = ()
     state: str = "failed"
     reason: str = "the engine died; see the messages above"
+    has_gone: bool = False
 
     def take(self, message: EngineMessage) -> None:
         """Take a message in."""
@@ -118,7 +119,7 @@ class _Watched:
         from bci_server.wire import StatusMessage
 
         if isinstance(message, Goodbye):
-            self.state, self.reason = message.state, message.reason
+            self.state, self.reason, self.has_gone = message.state, message.reason, True
         elif isinstance(message, StatusMessage):
             if message.recording is not None:
                 self.file, self.n_lost = message.recording.file, message.recording.n_lost
@@ -163,12 +164,16 @@ def _watch(engine: EngineChild, duration_s: float | None, *, shown: bool) -> _Wa
                 if kill_at_s is None:
                     if is_enough:
                         kill_at_s = time.monotonic() + _END_S
-                        engine.ask_to_end(kill_at_s)
+                        assert engine.process is not None
+                        engine.process.terminate()  # takes as long as the disk needs
                 elif time.monotonic() >= kill_at_s:
                     engine.kill()
         assert engine.process is not None
         engine.process.wait()
         engine.bury()
+    if kill_at_s is not None and not watched.file and not watched.has_gone:
+        # Asked so early that it could not say goodbye yet; nothing was recorded.
+        watched.state, watched.reason = "ended", "interrupted before it began"
     return watched
 
 

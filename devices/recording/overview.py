@@ -19,6 +19,8 @@ __all__ = ["QUALITIES", "Overview", "Traces", "overview"]
 QUALITIES = ("nothing", "good", "flat", "not finite", "far too large")
 """What a channel can be in a moment; `Traces.quality` holds indices into this."""
 
+_LEAST_SAMPLES = 8
+"""Fewer in a moment would not tell what is flat or too large."""
 _LARGE = 10.0
 """A range this many times the channel's median range is far too large."""
 
@@ -75,7 +77,7 @@ def overview(
     report
         What `devices.recording.verify.verify` said of it.
     n_moments
-        How finely time is divided.
+        How finely time is divided, at most: every moment has some samples of every stream.
     n_channels, n_markers
         How many of each are looked at, at most, in each stream.
     """
@@ -85,6 +87,7 @@ def overview(
     start_s = min(s.first_s for s in shown if s.first_s is not None)
     end_s = max(s.last_s for s in shown if s.last_s is not None)
     span_s = max(end_s - start_s, 1e-9)
+    n_moments = max(1, min(n_moments, *(s.n_samples // _LEAST_SAMPLES for s in shown)))
     envelopes: dict[int, _Envelope] = {}
     markers: dict[str, list[Marker]] = {}
     path = Path(report.path)

@@ -52,9 +52,7 @@ def draw(report: Report, seen: Overview, target: Path) -> None:
 def _draw_traces(axes: Axes, traces: Traces, seen: Overview) -> None:
     n_moments, n_channels = traces.low.shape
     times = (np.arange(n_moments) + 0.5) / n_moments * (seen.end_s - seen.start_s)
-    spread = traces.high - traces.low
-    spread = spread[np.isfinite(spread) & (spread > 0)]
-    scale = 1.0 if not len(spread) else 1.5 * float(np.percentile(spread, 95))
+    scale = _scale(traces)
     for channel in range(n_channels):
         low, high = traces.low[:, channel], traces.high[:, channel]
         middle = np.nanmedian((low + high) / 2) if np.isfinite(low).any() else 0.0
@@ -68,6 +66,17 @@ def _draw_traces(axes: Axes, traces: Traces, seen: Overview) -> None:
     axes.set_yticks([-float(c) for c in range(n_channels)], traces.labels, fontsize=7)
     axes.set_ylim(-n_channels + 0.2, 0.8)
     axes.set_ylabel(f"{traces.name}\n(full height: {scale:.3g})", fontsize=8)
+
+
+def _scale(traces: Traces) -> float:
+    """Return the height that nearly all of every channel fits into."""
+    seen = np.isfinite(traces.low).any(axis=0)
+    low, high = traces.low[:, seen], traces.high[:, seen]
+    if not low.size:
+        return 1.0
+    middle = np.nanmedian((low + high) / 2, axis=0)
+    reach = np.fmax(np.abs(high - middle), np.abs(low - middle))
+    return 2 * float(np.nanpercentile(reach, 97)) or 1.0
 
 
 def _draw_markers(axes: Axes, seen: Overview) -> None:
