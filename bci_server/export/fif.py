@@ -5,6 +5,8 @@ Source: https://mne.tools/stable/generated/mne.io.Raw.html#mne.io.Raw.save
 
 from __future__ import annotations
 
+import os
+import struct
 import warnings
 from pathlib import Path
 
@@ -19,6 +21,13 @@ __all__ = ["write"]
 
 _LONGEST_BYTES = 1_900_000_000
 _FLOAT_BYTES = 8
+
+_TAG = struct.Struct(">iiii")
+"""Kind, type, number of bytes, and where the next one is; 0: right behind."""
+_ID_STRUCT = 31
+_VERSION_BYTES = 4
+_NOBODY = struct.pack(">iiii", 0, 0, 0, 2**31 - 1)
+"""Two words of a machine, seconds and microseconds: MNE's values for no date."""
 
 
 def write(source: Source, target: Path, report: Report) -> None:
@@ -41,8 +50,25 @@ def write(source: Source, target: Path, report: Report) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*naming conventions.*")
         raw.save(target, fmt="double", overwrite=False, verbose="ERROR")
+    _forget_machine(target)
     _tell(source, marks, report)
     tell_other_streams(source, report)
+
+
+def _forget_machine(path: Path) -> None:
+    """Clear what MNE writes into every identity: the network address of this computer, and now."""
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        at = 0
+        while at + _TAG.size <= size:
+            file.seek(at)
+            _, type_, n_bytes, next_ = _TAG.unpack(file.read(_TAG.size))
+            if type_ == _ID_STRUCT and n_bytes == _VERSION_BYTES + len(_NOBODY):
+                file.seek(at + _TAG.size + _VERSION_BYTES)
+                file.write(_NOBODY)
+            if next_ < 0:
+                return
+            at = next_ or at + _TAG.size + n_bytes
 
 
 def _tell(source: Source, marks: list[tuple[float, float, str]], report: Report) -> None:

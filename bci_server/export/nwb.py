@@ -70,6 +70,7 @@ def _file(source: Source, report: Report) -> NWBFile:
         session_description=f"Recording of {', '.join(s.name for s in source.series)}"
         + (f" during the task {about.task}." if about.task else "."),
         identifier=str(uuid.uuid4()),
+        file_create_date=None if about.started_at else _NO_DATE,
         session_start_time=about.started_at or _NO_DATE,
         session_id="_".join(filter(None, (about.session, about.task, about.run))) or None,
         notes=about.notes or None,

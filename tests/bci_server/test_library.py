@@ -4,7 +4,10 @@ import os
 import sqlite3
 import threading
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import binary, data, integers
 
 from bci_server.library import INDEX_NAME, BadTag, Library, LibraryError, Query, UnknownRecording
 from devices.recording.checked_file import CheckedFile
@@ -27,8 +30,6 @@ def record_session(path, participant="P01", source="serial-7"):
     eeg = xdf.add_stream(
         XdfStream("cap", "EEG", "float32", ("C3", "C4"), "uV", 100.0, source, desc)
     )
-    import numpy as np
-
     xdf.write(eeg, np.zeros((50, 2), np.float32), 7 + np.arange(50) / 100)
     words = xdf.add_stream(XdfStream("cues", "Markers", "string", ("label",)))
     xdf.write_texts(words, ["left", "right"], [7.1, 7.2])
@@ -240,3 +241,19 @@ def test_real_recordings(shared_data, tmp_path):
     assert (entry.manufacturer, entry.problem) == ("g.Tec", "")
     assert entry.streams[0].n_samples > 0
     assert entry.n_markers == 71
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data())
+def test_no_damage_stops_a_scan(tmp_path_factory, draw):
+    folder = tmp_path_factory.mktemp("damaged")
+    content = bytearray(record_session(folder / "a.xdf").read_bytes())
+    for _ in range(draw.draw(integers(1, 4))):
+        at = draw.draw(integers(0, len(content) - 1))
+        content[at : at + draw.draw(integers(0, 40))] = draw.draw(binary(max_size=40))
+    (folder / "a.xdf").write_bytes(content)
+    library = Library(folder)
+    assert library.scan().n_recordings == 1
+    (entry,) = library.find()
+    assert entry.problem or entry.streams
+    assert library.scan().n_read == 0

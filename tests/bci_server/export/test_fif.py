@@ -1,5 +1,8 @@
 """FIF: read back with MNE."""
 
+import uuid
+from datetime import UTC, datetime
+
 import mne
 import numpy as np
 import pytest
@@ -54,6 +57,19 @@ def test_anonymous_files_hold_no_secret(session, tmp_path):
     content = (tmp_path / "out_raw.fif").read_bytes()
     for secret in SECRETS[:-1]:
         assert secret.encode() not in content
+
+
+def test_the_computer_that_exported_is_not_told(session, tmp_path):
+    raw, _ = exported(session, tmp_path)
+    for identity in (raw.info["file_id"], raw.info["meas_id"]):
+        assert identity is None or not any(identity["machid"])
+        assert identity is None or identity["secs"] == 0
+    assert raw.info["file_id"] is not None
+    content = (tmp_path / "out_raw.fif").read_bytes()
+    assert uuid.getnode().to_bytes(6) not in content
+    assert int(datetime.now(UTC).timestamp() / 1000) not in {
+        int(word) // 1000 for word in np.frombuffer(content[: len(content) // 4 * 4], ">i4")[:500]
+    }
 
 
 def test_real_edf_is_in_fif_as_mne_reads_it(eegmmi, tmp_path):
