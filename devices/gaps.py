@@ -68,7 +68,8 @@ class GapDetector:
         first_s = float(times[0])
         step_s = self._period_s if self._last_s is None else first_s - self._last_s
         self._last_s = float(times[-1])
-        steps = times[1:] - times[:-1]
+        with np.errstate(invalid="ignore", over="ignore"):  # a damaged stamp may be any number
+            steps = times[1:] - times[:-1]
         if self._is_regular(step_s) and (
             len(steps) == 0
             or (self._is_regular(float(steps.max())) and self._is_regular(float(steps.min())))
@@ -81,7 +82,7 @@ class GapDetector:
 
     def _describe(self, steps: NDArray[np.float64]) -> Gap:
         indices = _breaks(steps, self._period_s, self._slack_s)
-        with np.errstate(over="ignore"):  # a damaged stamp may be any number
+        with np.errstate(invalid="ignore", over="ignore"):
             lost = np.fmax(np.rint(steps[indices] * self._rate_hz) - 1, 0.0)  # not a number: 0
         return Gap(tuple(indices.tolist()), int(np.fmin(lost, _MOST_LOST).sum()))
 
@@ -89,7 +90,9 @@ class GapDetector:
 def find_gaps(times: NDArray[np.float64], rate_hz: float, gap_s: float = 0.25) -> NDArray[np.intp]:
     """Return the indices of the first samples after each gap in (n,) `times`, ascending."""
     period_s = 1.0 / rate_hz
-    return _breaks(np.diff(times), period_s, max(gap_s, period_s)) + 1
+    with np.errstate(invalid="ignore", over="ignore"):
+        steps = np.diff(times)
+    return _breaks(steps, period_s, max(gap_s, period_s)) + 1
 
 
 def split_at_gaps(times: NDArray[np.float64], rate_hz: float, gap_s: float = 0.25) -> list[slice]:

@@ -30,7 +30,7 @@ from devices.signal import Event, Marker, Signal
 __all__ = ["Recorded", "Turn"]
 
 _AHEAD_BYTES = 1 << 20
-_LONGEST_TEXT_BYTES = 64 << 20
+_LONGEST_TEXT_BYTES = 8 << 20
 _N_ROW = 4
 
 
