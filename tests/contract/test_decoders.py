@@ -17,6 +17,7 @@ import decoders.models
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder, Moment, Training
 from decoders.describe import describe, describe_pipeline
+from decoders.models.csp import Csp
 from decoders.models.kalman import Kalman
 from decoders.models.lda import Lda
 from decoders.models.logistic import Logistic
@@ -115,6 +116,18 @@ def by_mdm(recipe: Mdm, training: Training) -> NDArray[np.float64]:
     return MDM(metric="riemann").fit(matrices, training.targets).predict_proba(matrices)
 
 
+def by_csp(recipe: Csp, training: Training) -> NDArray[np.float64]:
+    from pyriemann.spatialfilters import CSP
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.pipeline import make_pipeline
+
+    k = len(training.labels)
+    lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[1 / k] * k)
+    model = make_pipeline(CSP(nfilter=recipe.filters, log=True), lda)
+    matrices = full(training.features)
+    return model.fit(matrices, training.targets).predict_proba(matrices)
+
+
 def by_ridge(recipe: Ridge, training: Training) -> NDArray[np.float64]:
     from sklearn.linear_model import Ridge as Library
 
@@ -172,6 +185,7 @@ CASES = {
     "logistic": [Case(Logistic(0.5), class_training(k), by_logistic) for k in (2, 3)],
     "tangent_space": [Case(TangentSpace(), triangle_training(k), by_tangent_space) for k in (2, 3)],
     "mdm": [Case(Mdm(), triangle_training(k), by_mdm) for k in (2, 3)],
+    "csp": [Case(Csp(f), triangle_training(k), by_csp) for f, k in ((2, 2), (4, 2), (3, 3))],
     "kalman": [Case(Kalman(shrinkage=s), continuous_training(), by_kalman) for s in (0.0, 0.2)],
     "ridge": [
         Case(Ridge(1, 1e-3), continuous_training(), by_ridge),

@@ -14,6 +14,7 @@ from bci_server.evaluate import Controls, Evaluation, evaluate
 from decoders.artifact import Artifact
 from decoders.calibration import calibrate
 from decoders.features.smooth import Smooth
+from decoders.models.csp import Csp
 from decoders.models.kalman import Kalman
 from decoders.models.mdm import Mdm
 from decoders.models.ridge import Ridge
@@ -102,6 +103,12 @@ def test_a_decoder_without_a_setting_comes_close(imagery: Session, run_of: Any) 
     plain = replace(imagery, decoder=Mdm())
     model = calibrate(plain.pipeline, plain.decoder, [run_of(6)])
     assert over(plain, model, run_of(10)).metrics["accuracy"] >= 0.87
+
+
+def test_spatial_patterns_do_it_as_well(imagery: Session, run_of: Any) -> None:
+    filtered = replace(imagery, decoder=Csp())
+    model = calibrate(filtered.pipeline, filtered.decoder, [run_of(6)])
+    assert over(filtered, model, run_of(10)).metrics["accuracy"] >= 0.87
 
 
 @pytest.fixture(scope="module")

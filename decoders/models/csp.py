@@ -1,0 +1,89 @@
+"""Common spatial patterns: log power behind a few spatial filters, and LDA on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.decoder import Decoding, Training, Weights
+from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
+from decoders.spd import matrices, n_triangle, symmetric_index
+from decoders.stage import Mismatch
+from decoders.window import FLOOR
+from devices.signal import Signal
+
+__all__ = ["Csp"]
+
+
+@dataclass(frozen=True)
+class Csp:
+    r"""Which class is it, by the power behind the spatial filters that tell the classes best.
+
+    The filters w diagonalise the classes' mean covariances together; the features are
+    :math:`\ln w_i^T C w_i`, classified by LDA with a shrunk covariance (Blankertz et al.,
+    "Optimizing spatial filters for robust EEG single-trial analysis", IEEE Signal Process. Mag.
+    25, 2008; more than two classes: Grosse-Wentrup & Buss, IEEE Trans. Biomed. Eng. 55, 2008).
+    Fitted by pyriemann and scikit-learn. Wants a covariance as the last stage.
+
+    Parameters
+    ----------
+    filters
+        How many spatial filters are kept, those that tell the classes best.
+    """
+
+    task: ClassVar[Literal["classes"]] = "classes"
+
+    filters: int = 6
+
+    def __post_init__(self) -> None:
+        if self.filters < 1:
+            raise ValueError(f"filters must be at least 1, not {self.filters}")
+
+    def fit(self, training: Training) -> Weights:
+        """Fit to `training`."""
+        from pyriemann.spatialfilters import CSP
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+        check_classes(training)
+        full = matrices(training.features)
+        if self.filters > full.shape[1]:
+            raise Mismatch(
+                f"{self.filters} spatial filters cannot be had from {full.shape[1]} channels; "
+                "use fewer filters"
+            )
+        patterns = CSP(nfilter=self.filters, metric="euclid", log=True)
+        rows = patterns.fit_transform(full, training.targets)
+        k = len(training.labels)
+        model = LinearDiscriminantAnalysis(
+            solver="lsqr", shrinkage="auto", priors=np.full(k, 1 / k)
+        )
+        weights = linear_weights(model.fit(rows, training.targets))
+        return {**weights, "filters": np.asarray(patterns.filters_, np.float64)}
+
+    def start(
+        self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
+    ) -> Decoding:
+        """Start a run."""
+        filters = np.asarray(weights["filters"], np.float64)
+        check_width(signal.n_channels, n_triangle(filters.shape[1]))
+        return LinearClassification(labels, weights, _LogPowers(filters))
+
+
+class _LogPowers:
+    """One covariance triangle → ln of the power behind each filter."""
+
+    def __init__(self, filters: NDArray[np.float64]) -> None:
+        n = filters.shape[1]
+        # w' C w is linear in the values of C: each filter is one row over the triangle's values.
+        products = (filters[:, :, np.newaxis] * filters[:, np.newaxis, :]).reshape(-1, n * n)
+        self._powers = np.zeros((len(filters), n_triangle(n)))
+        np.add.at(self._powers.T, symmetric_index(n).ravel(), products.T)
+        self._out = np.empty(len(filters))
+
+    def __call__(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
+        np.matmul(self._powers, row, out=self._out)
+        np.maximum(self._out, FLOOR, out=self._out)
+        return np.asarray(np.log(self._out, out=self._out))
