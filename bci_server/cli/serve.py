@@ -71,7 +71,11 @@ def serve(
     settings.check_bind()
     described = _load(sessions, model)
     token, is_new = settings.load_tokens()[1:]
-    _hand_on(settings, {(model or s.model).absolute().parent for s in described})
+    _hand_on(
+        settings,
+        {(model or s.model).absolute().parent for s in described},
+        {Path(s.record.folder).absolute() for s in described if s.record is not None},
+    )
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(message)s")
     served = [
         Served(name=s.name, file=file, model=model)
@@ -103,10 +107,12 @@ def _load(files: Sequence[Path], model: Path | None) -> list[Session]:
     return sessions
 
 
-def _hand_on(settings: Settings, model_folders: set[Path]) -> None:
+def _hand_on(settings: Settings, model_folders: set[Path], record_folders: set[Path]) -> None:
     """Let the web process, which reads its environment, have the settings of the command line."""
     if "models" not in settings.model_fields_set:
         os.environ["BCI_MODELS"] = json.dumps(sorted(map(str, model_folders)))
+    if "recordings" not in settings.model_fields_set and len(record_folders) == 1:
+        os.environ["BCI_RECORDINGS"] = str(*record_folders)
     for name in ("host", "port", "token_file", "tls_certificate", "tls_key"):
         if (value := getattr(settings, name)) is not None:
             os.environ[f"BCI_{name.upper()}"] = str(value)

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from bci_server.__main__ import app
 from bci_server.cli.outcome import Exit
+from tests.devices.recording.recordings import record
 
 
 @pytest.fixture
@@ -109,3 +111,21 @@ def test_a_setting_that_cannot_be_is_named(calibrated: Path) -> None:
     code, errors = refused(calibrated, BCI_MAX_CLIENTS="none")
     assert code == Exit.BAD_INPUT
     assert "BCI_MAX_CLIENTS" in errors
+
+
+def test_the_recordings_of_its_sessions_are_listed(calibrated: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    record(folder / "sub-P03_task-rest_eeg.xdf")
+    text = calibrated.read_text() + '\n[record]\nparticipant = "P03"\nfolder = "kept"\n'
+    calibrated.write_text(text.replace("[record]", "[record]\nenabled = false"))
+    token = tmp_path / "token"
+    arguments = (calibrated, "--port", 0, "--token-file", token, "--json", "--no-start")
+    with serving(*arguments) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        headers = {"Authorization": f"Bearer {token.read_text().strip()}"}
+        (entry,) = httpx.get(f"{url}/v1/recordings", headers=headers, timeout=60).json()
+        assert entry["participant"] == "P03"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == Exit.OK
