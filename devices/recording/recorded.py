@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,7 +169,7 @@ class Recorded:
         """
         before_end: int | None = None
         for k in range(start, self.n_turns):
-            first, n, gap, received_s = self._rows.values(k)[0].tolist()
+            first, n, gap, received_s = self._rows.row(k)
             at = int(self._turn_main[k])
             if not (0 <= first < 2**53 and n == self._main.count(at)):
                 start_byte = int(self._rows.starts[k])
@@ -322,6 +323,7 @@ class _Numbers:
         self._window = window
         self._width = len(header.labels)
         self._row = np.dtype([("n", "u1"), ("t", "<f8"), ("v", FORMATS[format_], (self._width,))])
+        self._one = struct.Struct(f"<Bd{self._width}d")
         self._offsets, self._stops, self._counts = places.offsets, places.stops, places.counts
         self._crcs = places.crcs
         self.starts, self.firsts_s = places.starts, places.firsts_s
@@ -339,6 +341,18 @@ class _Numbers:
     def values(self, at: int) -> NDArray[Any]:
         """Return the values of a chunk, (n, n_channels); they hold until the next chunk is read."""
         return self._rows(at)["v"]
+
+    def row(self, at: int) -> tuple[float, ...]:
+        """Return the values of a chunk of float64 that has one sample."""
+        start, offset, stop = int(self.starts[at]), int(self._offsets[at]), int(self._stops[at])
+        crc = None if self._crcs is None else int(self._crcs[at])
+        view = self._window.get(start, stop, crc)
+        if stop - offset != self._row.itemsize or self._counts[at] != 1:
+            raise damaged(self._window.path, start, "a turn of several rows")
+        flag, _, *values = self._one.unpack_from(view, offset - start)
+        if flag != 8:
+            raise damaged(self._window.path, start, "samples without stamps")
+        return tuple(values)
 
     def samples(self, at: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         rows = self._rows(at)
