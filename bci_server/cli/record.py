@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["record"]
 
+_LOOK_S = 0.5
 _END_S = 30.0
 """How long the disk may take to end a recording in good order."""
 
@@ -146,9 +147,8 @@ def _watch(engine: EngineChild, duration_s: float | None, *, shown: bool) -> _Wa
             selector.register(line, selectors.EVENT_READ)
             selector.register(interrupted, selectors.EVENT_READ)
             while True:
-                wait_s = None if kill_at_s is None else max(0.0, kill_at_s - time.monotonic())
-                ready = {key.fileobj for key, _ in selector.select(wait_s)}
-                is_enough = not ready
+                ready = {key.fileobj for key, _ in selector.select(_LOOK_S)}
+                is_enough = False
                 if interrupted in ready:
                     interrupted.recv(4096)
                     is_enough = True
@@ -161,10 +161,12 @@ def _watch(engine: EngineChild, duration_s: float | None, *, shown: bool) -> _Wa
                             seconds = _seconds(message)
                             tell(watched.file or message.reason, 1.0 + seconds)
                             is_enough |= duration_s is not None and seconds >= duration_s
+                assert engine.process is not None
+                if not ready and engine.process.poll() is not None:
+                    break  # it died before it took the line, which then never ends
                 if kill_at_s is None:
                     if is_enough:
                         kill_at_s = time.monotonic() + _END_S
-                        assert engine.process is not None
                         engine.process.terminate()  # takes as long as the disk needs
                 elif time.monotonic() >= kill_at_s:
                     engine.kill()

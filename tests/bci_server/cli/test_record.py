@@ -114,3 +114,14 @@ def test_a_session_that_fails_says_why(simulated):
     assert code == Exit.FAILED
     assert (result["file"], result["state"]) == ("", "failed")
     assert "taken" in err
+
+
+def test_an_engine_that_dies_at_once_is_no_hang(file, monkeypatch, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nif 'bci_server.engine' in sys.orig_argv: os._exit(3)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path.cwd()}")
+    code, result, err = finish(bci_record(file))
+    assert code == Exit.FAILED
+    assert result["state"] == "failed"
+    assert "died" in err
