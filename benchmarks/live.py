@@ -104,8 +104,11 @@ def _sort(received: Received, message: Any) -> None:
 
 def _is_over(received: Received, message: Any) -> bool:
     """Return whether the session has noticed that the sender has ended."""
-    ended = isinstance(message, StatusMessage) and message.state in {"stalled", "ended", "failed"}
-    return ended and bool(received.predictions or received.commands)
+    if not isinstance(message, StatusMessage):
+        return False
+    if message.state == "stalled":
+        return bool(received.predictions or received.commands)
+    return message.state in {"ended", "failed"}
 
 
 def classes(task: str, folder: Path, speed: float) -> bool:

@@ -76,8 +76,10 @@ class LslConfig:
             known_peers=("127.0.0.1",),
             ipv6="disable",
             # Below the ephemeral ports, and rarely the same twice at once.
-            base_port=17000 + 64 * secrets.randbelow(200),
-            port_range=64,
+            base_port=17000 + 256 * secrets.randbelow(60),
+            # Whoever looks for a stream takes a port of these as well; an outlet that finds none
+            # free takes one outside, where nobody asks.
+            port_range=256,
             quick=True,
         )
 

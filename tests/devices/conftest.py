@@ -1,0 +1,11 @@
+import gc
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_streams_left_behind(request):
+    """Let go of LSL streams that an error's trace still holds: each takes ports of the next."""
+    yield
+    if "lsl" in request.fixturenames:
+        gc.collect()
