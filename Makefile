@@ -10,8 +10,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO := $(VENV)/.installed-demo
 TEST := $(VENV)/.installed-test
 
-# Tests at once. Most of them wait for a process or a socket: more than the two cores can do. Many
-# watch real processes in real time; one that fails is run again, and the report names it.
+# Tests at once. Most of them wait for a process or a socket: more than the two cores can do.
 JOBS := 3
 
 .DEFAULT_GOAL := help
@@ -24,7 +23,7 @@ demo: $(DEMO)  ## Run the whole line on a simulated headset: no hardware, no oth
 	@$(BIN)/bci demo
 
 test: lint  ## Run the checks and every test, with line and branch coverage.
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --reruns 2 --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term:skip-covered
 
 lint: $(TEST)  ## Run the checks alone: style, types, direction of imports.
 	$(BIN)/ruff check
