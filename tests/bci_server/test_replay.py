@@ -143,10 +143,12 @@ def test_without_its_checksums_it_replays_all_the_same(recording, tmp_path):
     assert replay(Replay(str(alone), math.inf), *recorded_session(alone)).is_equal
 
 
-def test_a_flipped_bit_is_refused_by_its_checksum(recording, tmp_path):
+def test_a_sample_with_a_flipped_bit_is_refused_by_its_checksum(recording, tmp_path):
     flipped = tmp_path / "flipped.xdf"
+    with Recorded.open(recording) as recorded:
+        sample = next(recorded.turns(10)).values[0].tobytes()
     content = bytearray(recording.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[content.index(sample)] ^= 1
     flipped.write_bytes(content)
     shutil.copy(sidecar_of(recording), sidecar_of(flipped))
     with pytest.raises(DeviceRefused, match="a checksum is wrong"):
