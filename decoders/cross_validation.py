@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.decoder import Decoder, Decoding, Moment, Training
+from decoders.folds import trial_folds
 from decoders.gathering import Progress
 from decoders.output import Command, Output, Prediction
 from decoders.scores import class_scores, continuous_scores
@@ -38,7 +39,9 @@ def cross_validate(
         A fold has too little to fit on.
     """
     classes = decoder.task == "classes"
-    folds = list(_trial_folds(training) if classes else _row_folds(len(training.features)))
+    folds = list(
+        trial_folds(training, 2 * _FOLDS) if classes else _row_folds(len(training.features))
+    )
     said: list[tuple[int, Output]] = []
     for number, left_out in enumerate(folds):
         if progress is not None:
@@ -46,18 +49,6 @@ def cross_validate(
         said += _decode(decoder, training, left_out)
     scores = _score_trials(training, said) if classes else _score_rows(training, said)
     return scores | {"folds": len(folds)}
-
-
-def _trial_folds(training: Training) -> Iterator[NDArray[np.bool_]]:
-    groups, first = np.unique(training.groups, return_index=True)
-    truths = training.targets[first]
-    counts = [int((truths == k).sum()) for k in range(len(training.labels))]
-    n_folds = min(2 * _FOLDS, *counts)
-    fold_of = np.empty(len(groups), np.int64)
-    for k, n in enumerate(counts):
-        fold_of[truths == k] = np.arange(n) * n_folds // n
-    for fold in range(n_folds):
-        yield np.isin(training.groups, groups[fold_of == fold])
 
 
 def _row_folds(n: int) -> Iterator[NDArray[np.bool_]]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.decoder import Decoding, Moment, Training, Weights
+from decoders.history import History, with_history
 from decoders.linear import check_width
 from decoders.output import Command, Mode, Output
 from decoders.stage import Mismatch
@@ -62,7 +63,7 @@ class Ridge:
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
-        x, y = _with_history(training, self.history)
+        x, y = with_history(training, self.history)
         if len(x) <= _FOLDS:
             raise Mismatch(
                 f"{len(x)} rows with a history of {self.history} are too few to fit on; "
@@ -87,8 +88,6 @@ class Ridge:
 
 
 class _Running:
-    """The last rows lie in one piece of memory, newest last, written twice, a history apart."""
-
     def __init__(
         self,
         recipe: Ridge,
@@ -100,48 +99,14 @@ class _Running:
         self._mode, self._labels, self._unit = recipe.mode, labels, unit
         self._coef = np.ascontiguousarray(weights["coef"], np.float64)
         self._intercept = np.asarray(weights["intercept"], np.float64)
-        self._history = recipe.history
-        self._rows = np.zeros((2 * recipe.history, n_features))
-        self._flat = self._rows.ravel()
-        self._n = n_features
-        self._seen = 0
+        self._history = History(recipe.history, n_features)
 
     def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
-        if not len(chunk):
+        if not len(chunk) or (rows := self._history.take(chunk.values)) is None:
             return ()
-        history, rows = self._history, self._rows
-        for row in chunk.values:
-            at = self._seen % history
-            rows[at] = row
-            rows[at + history] = row
-            self._seen += 1
-        if self._seen < history:
-            return ()
-        begin = self._seen % history * self._n
-        values = self._coef @ self._flat[begin : begin + history * self._n]
+        values = self._coef @ rows
         values += self._intercept
         return (Command(self._mode, self._labels, tuple(values.tolist()), self._unit),)
-
-
-def _with_history(
-    training: Training, history: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (n, history · n_features) rows, oldest first, none across groups, and their y."""
-    xs, ys = [], []
-    starts = np.flatnonzero(np.diff(training.groups, prepend=training.groups[:1] - 1))
-    for begin, end in zip(starts, [*starts[1:], len(training.groups)], strict=True):
-        if end - begin < history:
-            continue
-        block = np.lib.stride_tricks.sliding_window_view(
-            training.features[begin:end], history, axis=0
-        )
-        xs.append(block.transpose(0, 2, 1).reshape(len(block), -1))
-        ys.append(training.targets[begin + history - 1 : end].astype(np.float64))
-    if not xs:
-        return np.empty((0, history * training.signal.n_channels)), np.empty(
-            (0, len(training.labels))
-        )
-    return np.concatenate(xs), np.concatenate(ys)
 
 
 @dataclass(frozen=True, slots=True)

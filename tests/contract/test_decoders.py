@@ -3,8 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import decoders.models
 from decoders.artifact import Artifact
-from decoders.decoder import Decoder, Moment, Training
+from decoders.decoder import Moment, Training
 from decoders.describe import describe, describe_pipeline
 from decoders.models.csp import Csp
 from decoders.models.kalman import Kalman
@@ -28,47 +28,13 @@ from decoders.output import Command, Output, Prediction
 from decoders.pipeline import Pipeline
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
-
-N = 4
-SQUARE = Signal(10.0, tuple(f"{i}*{j}" for i in range(N) for j in range(i, N)), "uV^2")
-PLAIN = Signal(20.0, tuple("abcdef"), "1")
-
-
-def triangle_training(n_classes: int = 2) -> Training:
-    """Return trials of covariance matrices, each class of a shape of its own."""
-    rng = np.random.default_rng(3)
-    rows, targets, groups = [], [], []
-    upper = np.triu_indices(N)
-    for trial in range(12 * n_classes):
-        label = trial % n_classes
-        mixing = np.eye(N) + 0.2 * rng.standard_normal((N, N))
-        mixing[label] *= 2.0
-        for _ in range(5):
-            x = mixing @ rng.standard_normal((N, 40))
-            rows.append((x @ x.T / 40)[upper])
-            targets.append(label)
-            groups.append(trial)
-    labels = ("left", "right", "feet")[:n_classes]
-    return Training(SQUARE, np.array(rows), np.array(targets), np.array(groups), labels)
-
-
-def class_training(n_classes: int = 3) -> Training:
-    rng = np.random.default_rng(4)
-    targets = np.arange(40 * n_classes) // 5 % n_classes
-    middles = rng.standard_normal((n_classes, PLAIN.n_channels)) * 2
-    rows = middles[targets] + rng.standard_normal((len(targets), PLAIN.n_channels))
-    labels = ("left", "right", "feet")[:n_classes]
-    return Training(PLAIN, rows, targets, np.arange(len(targets)) // 5, labels)
-
-
-def continuous_training() -> Training:
-    rng = np.random.default_rng(5)
-    velocity = np.cumsum(rng.standard_normal((600, 2)), axis=0)
-    velocity -= velocity.mean(axis=0)
-    tuning = rng.standard_normal((2, PLAIN.n_channels))
-    rows = velocity @ tuning + rng.standard_normal((600, PLAIN.n_channels)) * 2 + 7
-    return Training(PLAIN, rows, velocity, np.arange(600) // 300, ("vx", "vy"), "m/s")
-
+from tests.contract.trainings import (
+    Case,
+    class_training,
+    continuous_training,
+    full,
+    triangle_training,
+)
 
 # What the libraries that are the reference say for each row.
 
@@ -89,13 +55,6 @@ def by_logistic(recipe: Logistic, training: Training) -> NDArray[np.float64]:
     regression = LogisticRegression(C=recipe.c, class_weight="balanced", max_iter=2000, tol=1e-8)
     model = make_pipeline(StandardScaler(), regression)
     return model.fit(training.features, training.targets).predict_proba(training.features)
-
-
-def full(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
-    out = np.empty((len(triangles), N, N))
-    rows, columns = np.triu_indices(N)
-    out[:, rows, columns] = out[:, columns, rows] = triangles
-    return out
 
 
 def by_tangent_space(recipe: TangentSpace, training: Training) -> NDArray[np.float64]:
@@ -173,14 +132,7 @@ def by_kalman(recipe: Kalman, training: Training) -> NDArray[np.float64]:
     return out
 
 
-@dataclass(frozen=True)
-class Case:
-    recipe: Decoder
-    training: Training
-    library: Callable[[Any, Training], NDArray[np.float64]]
-
-
-CASES = {
+CASES: dict[str, list[Case]] = {
     "lda": [Case(Lda(), class_training(k), by_lda) for k in (2, 3)],
     "logistic": [Case(Logistic(0.5), class_training(k), by_logistic) for k in (2, 3)],
     "tangent_space": [Case(TangentSpace(), triangle_training(k), by_tangent_space) for k in (2, 3)],
@@ -191,6 +143,12 @@ CASES = {
         Case(Ridge(1, 1e-3), continuous_training(), by_ridge),
         Case(Ridge(4, 1e-2), continuous_training(), by_ridge),
     ],
+}
+
+# A kind may have a file of its own, cases/<kind>.py, with a list CASES.
+CASES |= {
+    path.stem: import_module(f"tests.contract.cases.{path.stem}").CASES
+    for path in sorted((Path(__file__).parent / "cases").glob("*.py"))
 }
 
 ALL = [pytest.param(case, id=f"{kind} {i}") for kind in CASES for i, case in enumerate(CASES[kind])]
@@ -348,6 +306,13 @@ from decoders.artifact import Artifact
 from decoders.decoder import Moment
 from decoders.models.{kind} import {name}
 from devices.signal import Chunk, Signal
+from tests.contract.trainings import (
+    Case,
+    class_training,
+    continuous_training,
+    full,
+    triangle_training,
+)
 artifact = Artifact.load(Path({str(tmp_path / "m")!r}))
 decoding = artifact.starter({name}(**{parameters!r}))(artifact.signal)
 row = np.ones((1, artifact.signal.n_channels))
