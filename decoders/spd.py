@@ -7,13 +7,42 @@ A symmetric (n, n) matrix travels as the n (n + 1) / 2 values of its upper trian
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from decoders.stage import Mismatch
 
-__all__ = ["inverse_root", "matrices", "n_triangle", "order", "symmetric_index", "upper_index"]
+__all__ = [
+    "Metric",
+    "Unfolding",
+    "check_metric",
+    "inverse_root",
+    "logarithm",
+    "matrices",
+    "n_triangle",
+    "order",
+    "root",
+    "symmetric_index",
+    "upper_index",
+]
+
+Metric = Literal["riemann", "logeuclid"]
+
+_TINY = np.finfo(np.float64).tiny
+
+
+def check_metric(metric: str) -> None:
+    """Refuse a metric that there is not.
+
+    Raises
+    ------
+    ValueError
+        Says which there are.
+    """
+    if metric not in ("riemann", "logeuclid"):
+        raise ValueError(f'metric must be "riemann" or "logeuclid", not {metric!r}')
 
 
 def n_triangle(n: int) -> int:
@@ -76,3 +105,35 @@ def inverse_root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the symmetric A^(-1/2) of a positive definite A."""
     values, vectors = np.linalg.eigh(matrix)
     return np.asarray((vectors / np.sqrt(values)) @ vectors.T, np.float64)
+
+
+def root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the symmetric A^(1/2) of a positive definite A."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.sqrt(values)) @ vectors.T, np.float64)
+
+
+def logarithm(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the symmetric ln A of a positive definite A; what rounds to 0 or below is tiny."""
+    values, vectors = np.linalg.eigh(matrix)
+    np.maximum(values, _TINY, out=values)
+    np.log(values, out=values)
+    return np.asarray((vectors * values) @ vectors.T, np.float64)
+
+
+class Unfolding:
+    """One triangle → its (n, n) matrix, in the same memory each time.
+
+    Parameters
+    ----------
+    n
+        Order of the matrix.
+    """
+
+    def __init__(self, n: int) -> None:
+        self._index = symmetric_index(n)
+        self._full = np.empty((n, n))
+
+    def __call__(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the matrix; it holds until the next call."""
+        return row.take(self._index, out=self._full)

@@ -72,7 +72,7 @@ def by_mdm(recipe: Mdm, training: Training) -> NDArray[np.float64]:
     from pyriemann.classification import MDM
 
     matrices = full(training.features)
-    return MDM(metric="riemann").fit(matrices, training.targets).predict_proba(matrices)
+    return MDM(metric=recipe.metric).fit(matrices, training.targets).predict_proba(matrices)
 
 
 def by_csp(recipe: Csp, training: Training) -> NDArray[np.float64]:
@@ -136,7 +136,11 @@ CASES: dict[str, list[Case]] = {
     "lda": [Case(Lda(), class_training(k), by_lda) for k in (2, 3)],
     "logistic": [Case(Logistic(0.5), class_training(k), by_logistic) for k in (2, 3)],
     "tangent_space": [Case(TangentSpace(), triangle_training(k), by_tangent_space) for k in (2, 3)],
-    "mdm": [Case(Mdm(), triangle_training(k), by_mdm) for k in (2, 3)],
+    "mdm": [
+        Case(Mdm(metric), triangle_training(k), by_mdm)
+        for k in (2, 3)
+        for metric in ("riemann", "logeuclid")
+    ],
     "csp": [Case(Csp(f), triangle_training(k), by_csp) for f, k in ((2, 2), (4, 2), (3, 3))],
     "kalman": [Case(Kalman(shrinkage=s), continuous_training(), by_kalman) for s in (0.0, 0.2)],
     "ridge": [
