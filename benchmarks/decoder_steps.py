@@ -1,0 +1,231 @@
+"""How long each decoder takes: to fit, and live for one step, at the cadence of a real stream.
+
+Every kind that is installed is fitted on made-up data of its kind, and then given one block each
+hop, idle in between, as live: in a hot loop the caches stay warm and the figures flatter.
+
+    python benchmarks/decoder_steps.py                       # all kinds, 64 channels, each 50 ms
+    python benchmarks/decoder_steps.py svm forest            # some
+    python benchmarks/decoder_steps.py kalman --channels 3072 --hop-ms 20
+    python benchmarks/decoder_steps.py --json steps.json     # the table as data, too
+
+A new kind appears by itself: with its default settings, and with the first of the made-up inputs
+that its ``fit`` does not refuse. One that needs others has a line in SETTINGS or INPUTS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402 - found by the line above, like the rest
+
+from bci_server import catalog  # noqa: E402
+from decoders.decoder import Decoder, Moment, Training, Weights  # noqa: E402
+from decoders.stage import Mismatch  # noqa: E402
+from devices.signal import Chunk, Signal  # noqa: E402
+
+HOP_HZ = 20.0
+TRIALS, ROWS_A_TRIAL = 40, 10
+CONTINUOUS_ROWS = 6000
+WARM_UP = 20
+
+SETTINGS: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "kalman": [{}],
+    "mdm": [{}, {"metric": "logeuclid"}],
+    "fgmdm": [{}, {"metric": "logeuclid"}],
+    "mlp_regression": [{"history": 10}],
+    "ridge": [{}, {"history": 10}],
+    "svm": [{}, {"kernel": "rbf"}],
+    "wiener_cascade": [{"history": 10}],
+}
+
+
+def rows(n_channels: int) -> Training:
+    """Return features of trials, one a channel: powers, say."""
+    rng = np.random.default_rng(0)
+    targets = np.arange(TRIALS).repeat(ROWS_A_TRIAL) % 2
+    middles = rng.standard_normal((2, n_channels)) * 0.5
+    features = middles[targets] + rng.standard_normal((len(targets), n_channels))
+    return _trials(_names(n_channels), features, targets)
+
+
+def counts(n_channels: int) -> Training:
+    """Return counts of spikes of trials."""
+    rng = np.random.default_rng(1)
+    targets = np.arange(TRIALS).repeat(ROWS_A_TRIAL) % 2
+    rates = rng.uniform(0.2, 3.0, (2, n_channels))
+    return _trials(_names(n_channels), rng.poisson(rates[targets]).astype(np.float64), targets)
+
+
+def covariances(n_channels: int) -> Training:
+    """Return triangles of covariances of trials."""
+    rng = np.random.default_rng(2)
+    targets = np.arange(TRIALS).repeat(ROWS_A_TRIAL) % 2
+    upper = np.triu_indices(n_channels)
+    mixing = np.eye(n_channels) + 0.1 * rng.standard_normal((2, n_channels, n_channels))
+    features = np.empty((len(targets), len(upper[0])))
+    for row, target in zip(features, targets, strict=True):
+        x = mixing[target] @ rng.standard_normal((n_channels, 4 * n_channels))
+        row[:] = (x @ x.T / x.shape[1])[upper]
+    names = tuple(f"{i}*{j}" for i, j in zip(*upper, strict=True))
+    return _trials(names, features, targets)
+
+
+def followed(n_channels: int) -> Training:
+    """Return features that follow a velocity, rough to the eye as smoothed counts are."""
+    features, velocity = _tuned(n_channels)
+    noise = np.random.default_rng(4).standard_normal(features.shape)
+    return _continuous(features + noise, velocity)
+
+
+def followed_counts(n_channels: int) -> Training:
+    """Return counts of spikes that follow a velocity."""
+    features, velocity = _tuned(n_channels)
+    drawn = np.random.default_rng(5).poisson(np.exp(0.3 * features))
+    return _continuous(drawn.astype(np.float64), velocity)
+
+
+Make = Callable[[int], Training]
+CLASSES: Sequence[Make] = (rows, counts, covariances)
+CONTINUOUS: Sequence[Make] = (followed, followed_counts)
+INPUTS: Mapping[str, Sequence[Make]] = {}
+
+
+def _names(n_channels: int) -> tuple[str, ...]:
+    return tuple(f"c{i}" for i in range(n_channels))
+
+
+def _trials(names: tuple[str, ...], features: Any, targets: Any) -> Training:
+    groups = np.arange(TRIALS).repeat(ROWS_A_TRIAL)
+    return Training(Signal(HOP_HZ, names, "1"), features, targets, groups, ("left", "right"))
+
+
+def _tuned(n_channels: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(3)
+    n = max(CONTINUOUS_ROWS, 5 * n_channels // 2)
+    window = np.hanning(21) / np.hanning(21).sum()
+    velocity = np.stack([np.convolve(x, window, "same") for x in rng.standard_normal((2, n))], 1)
+    velocity /= velocity.std(axis=0)
+    return velocity @ rng.standard_normal((2, n_channels)), velocity
+
+
+def _continuous(features: Any, velocity: Any) -> Training:
+    signal = Signal(HOP_HZ, _names(features.shape[1]), "1")
+    groups = np.zeros(len(features), np.int64)
+    return Training(signal, features, velocity, groups, ("vx", "vy"), "m/s")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    kind: str
+    settings: str
+    given: str
+    features: int
+    rows: int
+    fit_s: float
+    model_kb: float
+    p50_ms: float
+    p99_ms: float
+
+
+def fitted(recipe: Decoder, kind: str, n_channels: int) -> tuple[str, Training, Weights, float]:
+    """Fit on the first input that the decoder does not refuse.
+
+    Raises
+    ------
+    Mismatch
+        It refuses all of them; says the reason of each.
+    """
+    makers = INPUTS.get(kind, CLASSES if recipe.task == "classes" else CONTINUOUS)
+    reasons = []
+    for make in makers:
+        training = make(n_channels)
+        begun = time.perf_counter()
+        try:
+            weights = recipe.fit(training)
+        except Mismatch as refused:
+            reasons.append(f"{make.__name__}: {refused}")
+            continue
+        return make.__name__, training, weights, time.perf_counter() - begun
+    raise Mismatch(f"{kind} refuses every made-up input ({'; '.join(reasons)})")
+
+
+def step_ms(
+    recipe: Decoder, training: Training, weights: Weights, hop_s: float, steps: int
+) -> Sequence[float]:
+    """Return how long each step took, in ms, one each hop."""
+    decoding = recipe.start(training.signal, training.labels, training.unit, weights)
+    took = []
+    due = time.perf_counter()
+    for i in range(WARM_UP + steps):
+        at = i % len(training.features)
+        chunk = Chunk(np.array([i * hop_s]), training.features[at : at + 1])
+        due += hop_s
+        time.sleep(max(0.0, due - time.perf_counter()))
+        begun = time.perf_counter()
+        decoding(chunk, Moment(i, i * hop_s))
+        took.append((time.perf_counter() - begun) * 1e3)
+    return took[WARM_UP:]
+
+
+def measure(kind: str, settings: Mapping[str, Any], asked: argparse.Namespace) -> Row:
+    """Fit one decoder and time its steps."""
+    recipe: Decoder = catalog.load("decoders", kind)(**settings)
+    given, training, weights, fit_s = fitted(recipe, kind, asked.channels)
+    gc.collect()
+    gc.freeze()
+    took = step_ms(recipe, training, weights, asked.hop_ms / 1e3, asked.steps)
+    gc.unfreeze()
+    p50, p99 = np.percentile(took, [50, 99])
+    return Row(
+        kind=kind,
+        settings=", ".join(f"{k} = {v}" for k, v in settings.items()),
+        given=given,
+        features=training.features.shape[1],
+        rows=len(training.features),
+        fit_s=round(fit_s, 2),
+        model_kb=round(sum(np.asarray(a).nbytes for a in weights.values()) / 1e3, 1),
+        p50_ms=round(float(p50), 3),
+        p99_ms=round(float(p99), 3),
+    )
+
+
+def main() -> None:
+    """Measure, and print the table as it comes."""
+    ask = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    ask.add_argument("kinds", nargs="*", metavar="KIND", help="default: all")
+    ask.add_argument("--channels", type=int, default=64)
+    ask.add_argument("--hop-ms", type=float, default=50.0)
+    ask.add_argument("--steps", type=int, default=200)
+    ask.add_argument("--json", type=Path, metavar="OUT.json")
+    asked = ask.parse_args()
+
+    import scipy.linalg  # noqa: F401 - brings a library of its own, which must be there to be limited
+    from threadpoolctl import threadpool_limits
+
+    found: list[Row] = []
+    print("| kind | settings | input | features | rows | fit s | model kB | p50 ms | p99 ms |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    with threadpool_limits(limits=1):
+        for kind in asked.kinds or catalog.kinds("decoders"):
+            for settings in SETTINGS.get(kind, [{}]):
+                found.append(measure(kind, settings, asked))
+                print("| " + " | ".join(map(str, asdict(found[-1]).values())) + " |", flush=True)
+    if asked.json is not None:
+        asked.json.write_text(json.dumps([asdict(row) for row in found], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
