@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from bci_server import catalog
 from bci_server.mapping import Commands
 from bci_server.record_names import Record
-from bci_server.safety.limits import Safety
+from bci_server.safety.limits import Safety, default_ttl_ms
 from bci_server.sections import Problems, Section, build
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder
@@ -264,17 +264,11 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
     trials = _fixed(document, "trials", Trials, problems)
     target = _fixed(document, "target", Target, problems)
     commands = _fixed(document, "commands", Commands, problems)
-    safety = _fixed(document, "safety", Safety, problems) or Safety()
+    safety = _safety(document, blocks, folder, problems)
     outlet = _fixed(document, "outlet", Outlet, problems) or Outlet()
     record = _fixed(document, "record", Record, problems)
     if record is not None:
         record = replace(record, folder=str(folder / Path(record.folder).expanduser()))
-    if blocks is not None and safety.ttl_ms <= 1e3 * blocks.hop_s:
-        problems.add(
-            Section("safety"),
-            f"ttl_ms = {safety.ttl_ms:g} is not longer than a hop of {1e3 * blocks.hop_s:g} ms: "
-            "effectors would go neutral between two commands",
-        )
     if commands is not None:
         _check_commands(commands, decoder, trials, problems)
     if problems.found or blocks is None or model is None:
@@ -283,6 +277,22 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
     return Session(
         name, device, pipeline, decoder, model, target, commands, safety, outlet, document, record
     )
+
+
+def _safety(
+    document: Mapping[str, Any], blocks: Blocks | None, folder: Path, problems: Problems
+) -> Safety:
+    table = _table(document, "safety", Problems("")) or {}
+    safety = _fixed(document, "safety", Safety, problems) or Safety()
+    if blocks is not None and "ttl_ms" not in table:
+        safety = replace(safety, ttl_ms=default_ttl_ms(blocks.hop_s))
+    elif blocks is not None and safety.ttl_ms <= 1e3 * blocks.hop_s:
+        problems.add(
+            Section("safety"),
+            f"ttl_ms = {safety.ttl_ms:g} is not longer than a hop of {1e3 * blocks.hop_s:g} ms: "
+            "effectors would go neutral between two commands",
+        )
+    return replace(safety, audit=str(folder / Path(safety.audit).expanduser()))
 
 
 def _check_commands(

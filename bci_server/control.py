@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from bci_server.wire import DataMessage, SessionState
+from bci_server.wire import DataMessage, Limit, SessionState
 
 __all__ = [
     "Answer",
@@ -61,11 +61,11 @@ class ArmLease(_Called, frozen=True, kw_only=True, tag="arm"):
     holder
         Who asks: one name for each client connection.
     limits
-        The largest absolute value of each command that may go out, in the command's unit.
+        How far and how fast each command may go.
     """
 
     holder: str
-    limits: dict[str, float] | None = None
+    limits: dict[str, float | Limit] | None = None
 
 
 class RenewLease(_Called, frozen=True, kw_only=True, tag="renew"):
@@ -75,7 +75,10 @@ class RenewLease(_Called, frozen=True, kw_only=True, tag="renew"):
 
 
 class DisarmLease(_Called, frozen=True, kw_only=True, tag="disarm"):
-    """Give the lease back; also said by the web process when the holder's connection closes."""
+    """Give the lease back; also said by the web process when the holder's connection closes.
+
+    An empty `holder` takes it from whoever has it.
+    """
 
     holder: str
 
@@ -87,7 +90,9 @@ class StopNow(_Called, frozen=True, kw_only=True, tag="stop"):
 
 
 class ClearStop(_Called, frozen=True, kw_only=True, tag="clear"):
-    """Lift a stop; the session is left disarmed."""
+    """Lift a stop or a fault; the session is left disarmed."""
+
+    holder: str = ""
 
 
 class Mark(_Called, frozen=True, kw_only=True, tag="mark"):
@@ -146,6 +151,7 @@ class Answer(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="a
     fix: str | None = None
     sample: int | None = None
     lease_ms: float | None = None
+    lease: int | None = None
     file: str | None = None
 
 

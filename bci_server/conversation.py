@@ -130,7 +130,7 @@ class Conversation:
         self._grant = grant
         self._tokens = tokens
         self._listener = listener
-        self._holder = secrets.token_hex(8)
+        self._holder = f"{grant.name}:{secrets.token_hex(8)}"
 
     def open(self) -> None:
         """Greet the client."""
@@ -204,7 +204,7 @@ class Conversation:
         live = self._live
         if isinstance(message, Stop):
             # The effector need not wait for the engine to agree.
-            live.hub.neutral("stopped", "good")
+            live.stop()
         try:
             answer = await live.engine.call(self._control(message))
         except LinkLost as lost:
@@ -216,7 +216,7 @@ class Conversation:
                 f"POST /v1/sessions/{live.name}/start, or see the log of `bci serve`",
             )
         if answer.ok and isinstance(message, Arm):
-            live.holder = self._holder
+            live.given(self._holder, answer.lease)
         elif answer.ok and isinstance(message, Disarm) and live.holder == self._holder:
             live.holder = None
         return Result(
@@ -241,7 +241,7 @@ class Conversation:
             case Stop():
                 return StopNow(holder=self._holder)
             case Clear():
-                return ClearStop()
+                return ClearStop(holder=self._holder)
         assert_never(message)
 
 

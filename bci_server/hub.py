@@ -19,10 +19,7 @@ from bci_server.outbox import Listener
 from bci_server.wire import (
     CommandMessage,
     DataMessage,
-    Ledger,
-    NeutralReason,
     PredictionMessage,
-    Quality,
     ResumeFrom,
     TokenMessage,
     Topic,
@@ -44,8 +41,6 @@ HISTORY: dict[Topic, int] = {
     "markers": 4096,
 }
 """How many messages of each topic are kept for clients that come back."""
-
-_NEUTRAL_TTL_MS = 100.0
 
 _NEVER_THINNED: frozenset[Topic] = frozenset({"status", "markers", "signal"})
 """In order; and of the signal, `rate_hz` is how many samples a second the engine is asked for."""
@@ -189,7 +184,6 @@ class Hub:
         self.clock = clock
         self._history = {**HISTORY, **(history or {})}
         self._topics = self._fresh()
-        self._last_command: CommandMessage | None = None
         self.epoch = secrets.token_hex(6)
         self.decoded_published = Spans()
         self.n_published = dict.fromkeys(TOPICS, 0)
@@ -205,30 +199,6 @@ class Hub:
         for subscription in topic.audience:
             subscription.offer(encoded, now_s)
         self._note(message, now_s)
-
-    def neutral(self, reason: NeutralReason, quality: Quality = "bad") -> None:
-        """Tell every effector to go neutral: its engine cannot do so itself.
-
-        Nothing is sent when no command ever was: there is nobody to stop.
-        """
-        last = self._last_command
-        if last is None:
-            return
-        now_s = self.clock.now()
-        self.publish(
-            msgspec.structs.replace(
-                last,
-                mode="neutral",
-                values=(0.0,) * len(last.values),
-                decoded=(),
-                confidence=0.0,
-                ttl_ms=_NEUTRAL_TTL_MS,
-                armed=False,
-                reason=reason,
-                quality=quality,
-                ledger=Ledger(last.ledger.sampled_s, now_s, now_s),
-            )
-        )
 
     def subscribe(
         self, listener: Listener, topics: tuple[Topic, ...], rate_hz: float | None = None
@@ -267,7 +237,6 @@ class Hub:
         for name, audience in audiences.items():
             for subscription in audience:
                 self._topics[name].add(subscription.listener, subscription.rate_hz)
-        self._last_command = None
         self.epoch = secrets.token_hex(6)
 
     def _fresh(self) -> dict[Topic, _Topic]:
@@ -275,7 +244,5 @@ class Hub:
 
     def _note(self, message: DataMessage, now_s: float) -> None:
         self.n_published[message.topic] += 1
-        if isinstance(message, CommandMessage):
-            self._last_command = message
         if message.ledger.decoded_s:
             self.decoded_published.add((self.clock.now() - message.ledger.decoded_s) * 1e3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -25,8 +26,17 @@ from bci_server.delivery import Encoded
 from bci_server.hub import TOPICS, Hub
 from bci_server.link.web_end import EngineLink, LinkLost
 from bci_server.outbox import Listener
+from bci_server.safety.second import SecondGate
 from bci_server.session import IllegalTransition, Mirror, Phase
-from bci_server.wire import Hello, Ledger, SessionState, StatusMessage
+from bci_server.wire import (
+    CommandMessage,
+    Hello,
+    Ledger,
+    NeutralReason,
+    Quality,
+    SessionState,
+    StatusMessage,
+)
 from devices.clock import MONOTONIC, Clock
 
 __all__ = ["CAPABILITIES", "Engine", "Live", "server_name"]
@@ -35,6 +45,9 @@ CAPABILITIES = ("resume", "markers", "arming", "signal")
 
 _DISPLAY_RATE_HZ = 250.0
 """Rate of the signal for clients that name none."""
+
+_BRAKE_S = 0.02
+"""Time between two commands on the way to neutral."""
 
 _log = structlog.get_logger(__name__)
 
@@ -112,6 +125,8 @@ class Live:
         self._watched_hz: float | None = None
         self._is_new_line = True
         self._has_spoken = False
+        self._gate = SecondGate()
+        self._braking: asyncio.TimerHandle | None = None
         if record.process != "stopped":
             self._mirror.restarted()
         if record.process == "exited":
@@ -163,11 +178,15 @@ class Live:
             self._says(message)
         elif self.phase.lost:
             self._mirror.says(self.phase.state)
+        if isinstance(message, CommandMessage):
+            self._unbrake()
+            message = self._gate.take(message, self.hub.clock.now())
         self.hub.publish(message)
 
     def silent(self) -> None:
         """Take in that the engine hangs: effectors go neutral, and it wakes up disarmed."""
         if self._mirror.silent().lost:
+            self._gate.close("engine_lost")
             self._disarm()
             self._stand_still()
 
@@ -207,6 +226,17 @@ class Live:
             self._watched_hz = wanted_hz
             self._send(WatchSignal(rate_hz=wanted_hz))
 
+    def stop(self) -> None:
+        """Say stop before the engine agrees: effectors need not wait for it."""
+        self._gate.close("stopped")
+        self._say_neutral("stopped", "good")
+
+    def given(self, holder: str, lease: int | None) -> None:
+        """Take in that the engine gave a client the lease."""
+        self.holder = holder
+        if lease is not None:
+            self._gate.given(lease)
+
     def left(self, client: Listener, holder: str) -> None:
         """Take in that a client has gone: it sees nothing any more, and moves nothing."""
         self.clients.discard(client)
@@ -214,10 +244,12 @@ class Live:
         self.hub.unsubscribe(client)
         self.watch()
         if self.holder == holder:
-            self._disarm()
+            self.holder = None
+            self._send(DisarmLease(holder=holder))
 
     def _begin(self) -> None:
         self._is_new_line = False
+        self._gate.begin()
         self._mirror.restarted()
         self.holder = None
         if self._has_spoken:
@@ -242,7 +274,7 @@ class Live:
             self._mirror.says(state, reason)
 
     def _stand_still(self) -> None:
-        self.hub.neutral(self.phase.neutral_reason or "engine_lost")
+        self._say_neutral(self.phase.neutral_reason or "engine_lost", "bad")
         self._publish_status()
 
     def _publish_status(self) -> None:
@@ -265,9 +297,25 @@ class Live:
         self.hub.publish(self.status)
 
     def _disarm(self) -> None:
-        holder, self.holder = self.holder, None
-        if holder is not None:
-            self._send(DisarmLease(holder=holder))
+        self.holder = None
+        self._send(DisarmLease(holder=""))  # whoever has it: nobody is trusted with it
+
+    def _say_neutral(self, reason: NeutralReason, quality: Quality) -> None:
+        """Tell every effector to go neutral, until it is; nobody, if none ever got a command."""
+        self._unbrake()
+        message = self._gate.neutral(reason, quality, self.hub.clock.now())
+        if message is None:
+            return
+        self.hub.publish(message)
+        if self._gate.is_braking:
+            self._braking = asyncio.get_running_loop().call_later(
+                _BRAKE_S, self._say_neutral, reason, quality
+            )
+
+    def _unbrake(self) -> None:
+        if self._braking is not None:
+            self._braking.cancel()
+            self._braking = None
 
     def _send(self, control: Control) -> None:
         # Without an engine nothing is armed or shown; a new one is told again in `_begin`.

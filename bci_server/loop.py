@@ -62,7 +62,7 @@ from devices.signal import Chunk
 
 __all__ = ["TURN_S", "About", "Controls", "Ending", "Loop", "Sink", "WebLost"]
 
-TURN_S = 0.04
+TURN_S = 0.02
 """The loop turns at least this often, whether samples come or not."""
 
 _STATUS_S = 1.0
@@ -183,6 +183,7 @@ class Loop:
         self._controls = controls
         self._clock = clock
         self._stall_s = 1e-3 * safety.stall_ms
+        self._identity = stream.identity
         now_s = clock.now()
         self._timing = Timing(run.hop / run.signal.rate_hz, now_s)
         self._display: Display | None = None
@@ -197,7 +198,7 @@ class Loop:
         self._ledger = Ledger(now_s, now_s, now_s)
         self._received_s = now_s
         self._status_due_s = now_s
-        self._neutral_due_s = math.inf
+        self._neutral_due_s = -math.inf
 
     def run(self) -> Ending:
         """Run until the stream ends, something fails, or somebody asks to shut down."""
@@ -290,8 +291,9 @@ class Loop:
 
     def _command(self, command: Command | None, quality: Quality) -> None:
         age_ms = 1e3 * (self._clock.now() - self._ledger.sampled_s)
+        is_same = self._stream.identity == self._identity
         message = self._guard.message(
-            command, self._state, quality, age_ms, self._sample, self._ledger
+            command, self._state, quality, age_ms, self._sample, self._ledger, is_same
         )
         if message is not None:
             self._put(message)
@@ -366,7 +368,8 @@ class Loop:
         self._status_due_s = self._clock.now()
 
     def _keep_up(self, now_s: float) -> None:
-        if self._state != "running" and now_s >= self._neutral_due_s:
+        is_due = self._state != "running" or self._guard.is_braking
+        if is_due and now_s >= self._neutral_due_s:
             self._neutral(now_s)
         if now_s >= self._status_due_s:
             self._status(now_s)
@@ -375,7 +378,7 @@ class Loop:
     def _status(self, now_s: float) -> None:
         self._status_due_s = now_s + _STATUS_S
         health, about = self._stream.health(), self._about
-        alarms: tuple[str, ...] = ("stopped",) if self._guard.lease.stopped else ()
+        alarms = self._guard.alarms
         recording = None
         if self._recorder is not None:
             state = self._recorder.state
@@ -391,6 +394,7 @@ class Loop:
                 state=self._state,
                 reason=self._reason,
                 armed=self._guard.lease.limits() is not None,
+                safety=self._guard.state,
                 device=about.device,
                 unit=self._run.signal.unit,
                 channels=channel_health(self._run.signal.channels, self._bad),

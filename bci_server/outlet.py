@@ -20,7 +20,8 @@ class LslOutlets:
     """A sink for the loop.
 
     ``<session>-commands`` (float32) has a channel for each command and one named ``armed``: 1 when
-    the command stands, else 0; then velocities are 0 and any other values are NaN.
+    the command stands, else 0; then velocities brake to 0, a grasp that opens has its way there,
+    and any other values are NaN.
     ``<session>-predictions`` (float32) has the probability of each label.
     ``<session>-decisions`` (string) has the label that was decided on.
 
@@ -68,7 +69,8 @@ class LslOutlets:
         assert self._shape is not None
         stands = message.armed and message.mode != "neutral"
         neutral = 0.0 if self._shape.mode == "velocity" else math.nan
-        values = message.values if stands else (neutral,) * len(self._shape.names)
+        is_told = stands or (message.mode == "neutral" and bool(message.values))
+        values = message.values if is_told else (neutral,) * len(self._shape.names)
         return [*values, float(stands)]
 
     def _outlet(

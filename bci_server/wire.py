@@ -29,12 +29,17 @@ NeutralReason = Literal[
     "stalled",
     "bad_signal",
     "low_confidence",
+    "too_fast",
+    "out_of_order",
+    "other_stream",
     "decoder_failed",
+    "audit_failed",
     "failed",
     "engine_lost",
     "stopped",
     "ended",
 ]
+SafetyState = Literal["disarmed", "armed", "active", "hold", "fault", "stop"]
 
 
 class Ledger(msgspec.Struct, frozen=True):
@@ -80,8 +85,23 @@ class _Data(msgspec.Struct, tag_field="type", frozen=True, kw_only=True):
 class CommandMessage(_Data, frozen=True, kw_only=True, tag="command"):
     """What an effector should do now. Delivery: newest wins.
 
-    The effector goes neutral by itself when `ttl_ms` passes without another one. `decoded` is
-    what the decoder said before the gate: for displays, never for effectors.
+    The effector goes neutral by itself when `ttl_ms` passes without another one: each value goes to
+    that of `rest`, by no more than `slopes` a second; where `rest` is empty it stays. A neutral
+    command's own values are on that way. `decoded` is what the decoder said before the gate: for
+    displays, never for effectors.
+
+    Parameters
+    ----------
+    safety, reason
+        Where the gate stands; why the command is neutral.
+    lease
+        Which lease the command rests on; changes with each `arm`. 0: none.
+    rest
+        What neutral leads to, a value for each name; empty: everything stays as it is.
+    slopes
+        Largest change of each value a second. Empty before somebody was armed.
+    mac
+        HMAC-SHA256, where the server has a key; `bci_server.safety.seal` says of what.
     """
 
     mode: Mode
@@ -93,6 +113,11 @@ class CommandMessage(_Data, frozen=True, kw_only=True, tag="command"):
     armed: bool
     reason: NeutralReason = ""
     decoded: tuple[float, ...] = ()
+    safety: SafetyState = "disarmed"
+    lease: int = 0
+    rest: tuple[float, ...] = ()
+    slopes: tuple[float, ...] = ()
+    mac: str = ""
 
 
 class AlternativeMessage(msgspec.Struct, frozen=True):
@@ -191,6 +216,7 @@ class StatusMessage(_Data, frozen=True, kw_only=True, tag="status"):
     state: SessionState
     reason: str = ""
     armed: bool = False
+    safety: SafetyState = "disarmed"
     device: str = ""
     unit: str = ""
     channels: tuple[ChannelHealth, ...] = ()
@@ -297,10 +323,36 @@ class MarkerCall(_Call, frozen=True, kw_only=True, tag="marker"):
     label: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
 
-class Arm(_Call, frozen=True, kw_only=True, tag="arm"):
-    """Ask for the lease to move the effector."""
+class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far and how fast one command may go.
 
-    limits: dict[str, float] | None = None
+    Parameters
+    ----------
+    value
+        Largest absolute value.
+    velocity
+        Of a position or a grasp: largest change a second. Of clicks: how many a second.
+    acceleration
+        Of a velocity: largest change a second. Of a position: largest change of its velocity.
+    low, high
+        The workspace: of a position in its unit; of a velocity in its unit times seconds, reckoned
+        from where it is armed.
+    """
+
+    value: float
+    velocity: float | None = None
+    acceleration: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class Arm(_Call, frozen=True, kw_only=True, tag="arm"):
+    """Ask for the lease to move the effector; each command needs a limit.
+
+    A number is the largest absolute value, which is then reached within 100 ms at the earliest.
+    """
+
+    limits: dict[str, float | Limit] | None = None
 
 
 class Renew(_Call, frozen=True, kw_only=True, tag="renew"):

@@ -26,6 +26,7 @@ from bci_server.wire import (
     Disarm,
     FeaturesMessage,
     Hello,
+    Limit,
     MarkerCall,
     Ping,
     Renew,
@@ -178,11 +179,11 @@ class Client:
         """Return how long ago the newest sample that `message` rests on was taken, in seconds."""
         return time.monotonic() + self.clock.offset_s - message.ledger.sampled_s
 
-    def armed(self, limits: dict[str, float] | None = None) -> Lease:
+    def armed(self, limits: dict[str, float | Limit] | None = None) -> Lease:
         """Hold the lease to move the effector for the time of an ``async with``."""
         return Lease(self, limits)
 
-    async def arm(self, limits: dict[str, float] | None = None) -> Result:
+    async def arm(self, limits: dict[str, float | Limit] | None = None) -> Result:
         """Take the lease; it must be renewed within ``lease_ms``. See `armed`."""
         return await self.ask(Arm(id=0, limits=limits))
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from bci_server.client.errors import ClientError, LeaseLost
-from bci_server.wire import Arm, Disarm, Renew, Result
+from bci_server.wire import Arm, Disarm, Limit, Renew, Result
 
 __all__ = ["Lease"]
 
@@ -36,10 +36,11 @@ class Lease:
     calls
         The connection.
     limits
-        Largest absolute value of each command, in its unit; None: the session's own.
+        How far and how fast each command may go: a number is its largest absolute value, in its
+        unit. None: the session's own.
     """
 
-    def __init__(self, calls: _Calls, limits: dict[str, float] | None = None) -> None:
+    def __init__(self, calls: _Calls, limits: dict[str, float | Limit] | None = None) -> None:
         self._calls = calls
         self._limits = limits
         self._renewing: asyncio.Task[None] | None = None

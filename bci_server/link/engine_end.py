@@ -35,7 +35,7 @@ __all__ = ["EngineEnd"]
 _Kind = Literal["status", "answer", "lossless"]
 
 _BACKLOG = 4096
-_QUIET_S = 0.02
+_QUIET_S = 0.015
 _READ_BYTES = 65536
 
 

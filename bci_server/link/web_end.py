@@ -32,8 +32,8 @@ __all__ = ["EngineLink", "EngineListener", "LinkLost", "SupervisorLink"]
 _RETRY_S = 0.1
 """Pause before connecting again, where the socket is not there."""
 
-SILENCE_S = 0.15
-"""A turning loop sends something at least every 50 ms."""
+SILENCE_S = 0.09
+"""A turning loop sends something at least every 35 ms; an effector is to know within 150 ms."""
 
 
 class LinkLost(Exception):

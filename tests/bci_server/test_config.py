@@ -56,7 +56,8 @@ def test_each_section_becomes_its_recipe(plugins, tmp_path):
     assert session.model == tmp_path / "models/imagery"
     assert session.target.channels == ("vx",)
     assert session.commands.values["fists"] == (-1.0,)
-    assert (session.safety.min_confidence, session.safety.stall_ms) == (0.6, 100.0)
+    assert (session.safety.min_confidence, session.safety.stall_ms) == (0.6, 90.0)
+    assert (session.safety.ttl_ms, session.safety.audit) == (250.0, str(tmp_path / "audit"))
     assert session.outlet.lsl
 
 
@@ -87,7 +88,7 @@ def test_another_device_or_model_can_take_the_place(plugins, tmp_path):
         ("gain = 2", "gian = 2", "[[stages]] no. 1, line 12: unknown key 'gian'"),
         ("hop_s = 0.1", "hop_s = 0", "hop_s must be positive"),
         ("hop_s = 0.1", "", "[blocks], line 7: hop_s is missing"),
-        ("hop_s = 0.1", "hop_s = 0.3", "not longer than a hop of 300 ms"),
+        ("min_confidence = 0.6", "ttl_ms = 100", "not longer than a hop of 100 ms"),
         ('model = "models/imagery"', "", 'needs model = "…"'),
         ("end_s = 4", "end_s = 0.1", "0 <= start_s < end_s"),
         ("[outlet]", "[outlets]", "[outlets], line 30: there is no section of that name"),

@@ -124,20 +124,6 @@ def test_status_and_markers_are_never_thinned(hub):
     assert len(listener.got) == 10
 
 
-def test_neutral_keeps_the_shape_of_the_last_command(hub):
-    listener = Listener()
-    hub.subscribe(listener, ("commands",))
-    hub.neutral("engine_lost")
-    assert listener.got == []
-    hub.publish(command(values=(1.0, 2.0), armed=True))
-    hub.neutral("engine_lost")
-    neutral = listener.got[-1]
-    assert (neutral.mode, neutral.reason, neutral.armed) == ("neutral", "engine_lost", False)
-    assert neutral.values == (0.0, 0.0)
-    assert neutral.names == ("x", "y")
-    assert neutral.seq == 2
-
-
 def test_spans_tell_quantiles_of_the_newest():
     spans = Spans(n=100)
     assert spans.percentiles() == {}

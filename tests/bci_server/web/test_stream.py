@@ -106,7 +106,7 @@ async def test_a_call_without_an_engine_is_refused_with_the_fix():
 
 
 async def test_stop_stills_the_effector_at_once_even_when_the_engine_is_silent(place):
-    place.publish(command())
+    place.live.message(command())
     place.engine.mute = True
     await place.engine.linked()
     async with place.subscribed("commands") as ws:
