@@ -132,6 +132,7 @@ class ClassTally:
             truths = [truths[i] for i in order]
         scores = class_scores(truths, decisions, self._labels, second)
         scores["cue_to_decision_s"] = float(np.median(waits_s)) if waits_s else None
+        scores["mean_decision_s"] = float(np.mean(waits_s)) if waits_s else None
         scores["false_activations"] = self._false_activations()
         return len(truths), scores
 
@@ -153,7 +154,7 @@ class ClassTally:
         return ", ".join(labels) or "none"
 
     def _false_activations(self) -> dict[str, float | None]:
-        """Count runs of one class at or above the threshold, outside of trials."""
+        """Count runs of one class, not of idle, at or above the threshold, outside of trials."""
         count, outside_s = 0, 0.0
         for recording in self._recordings:
             block_s = recording.hop / recording.rate_hz
@@ -178,6 +179,8 @@ class ClassTally:
         probabilities = np.array(recording.probabilities)
         best = probabilities.argmax(axis=1)
         active = np.where(probabilities.max(axis=1) >= self._controls.threshold, best, -1)
+        if self._trials.idle:
+            active[active == self._labels.index(self._trials.idle)] = -1
         samples = np.array(recording.samples)
         for trial in self._trials_of(recording):
             active[(samples >= trial.cue) & (samples <= trial.last)] = -2

@@ -17,7 +17,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,9 @@ from decoders.decoder import Decoder, Weights
 from decoders.describe import describe, describe_pipeline, differences
 from decoders.pipeline import Pipeline, Run, StartDecoding
 from decoders.stage import Mismatch
+from decoders.stopping import Stopping
 from decoders.storage import ArtifactError, read_folder, write_folder
+from decoders.trials import Trials
 from devices.signal import Signal
 
 __all__ = ["Artifact", "ArtifactError"]
@@ -58,6 +60,8 @@ class Artifact:
         The cross-validated score, with chance level and confidence interval.
     versions
         Of the libraries that fitted it.
+    stopping
+        When a trial is decided before its end; None: never.
     """
 
     decoder: Mapping[str, Any]
@@ -69,6 +73,7 @@ class Artifact:
     training_sha256: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    stopping: Stopping | None = None
 
     @property
     def kind(self) -> str:
@@ -143,7 +148,8 @@ class Artifact:
         """
         self.check(signal, pipeline, decoder)
         picked = Pipeline(pipeline.hop_s, self.signal.channels, pipeline.stages, pipeline.trials)
-        return picked.start(signal, self.starter(decoder))
+        wanted = pipeline.trials is not None and pipeline.trials.stop_error > 0
+        return picked.start(signal, self.starter(decoder), self.stopping if wanted else None)
 
     def starter(self, decoder: Decoder) -> StartDecoding:
         """Return what starts `decoder` with these weights."""
@@ -173,6 +179,20 @@ class Artifact:
                 f"the model knows the classes {', '.join(self.labels)}; the session's trials have "
                 f"{', '.join(pipeline.trials.classes)}"
             )
+        self._check_stopping(pipeline.trials)
+
+    def _check_stopping(self, trials: Trials | None) -> None:
+        if trials is None or not trials.stop_error:
+            return
+        was = self.stopping
+        if was is None or (was.error, was.evidence) != (trials.stop_error, trials.evidence):
+            fitted = "no stop_error"
+            if was is not None:
+                fitted = f"stop_error = {was.error:g} and evidence = {was.evidence!r}"
+            raise Mismatch(
+                f"the model was fitted with {fitted}; the session has stop_error = "
+                f"{trials.stop_error:g} and evidence = {trials.evidence!r}. Calibrate again"
+            )
 
     def _check_signal(self, signal: Signal) -> None:
         was = self.signal
@@ -199,7 +219,8 @@ class Artifact:
         return raw
 
     def _manifest(self, weights: bytes) -> dict[str, Any]:
-        return {
+        stopping = {} if self.stopping is None else {"stopping": asdict(self.stopping)}
+        return stopping | {
             "format": FORMAT,
             "decoder": dict(self.decoder),
             "pipeline": dict(self.pipeline),
@@ -234,6 +255,7 @@ class Artifact:
             training_sha256=manifest["training_sha256"],
             metrics=manifest["metrics"],
             versions=manifest["versions"],
+            stopping=Stopping(**manifest["stopping"]) if "stopping" in manifest else None,
         )
 
 

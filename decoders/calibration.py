@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.artifact import Artifact
-from decoders.cross_validation import cross_validate
+from decoders.cross_validation import Said, leave_out, score, stopping_scores, trials_of
 from decoders.decoder import Decoder, Training
 from decoders.describe import describe, describe_pipeline
 from decoders.gathering import Gathered, Progress, gather, same_source
 from decoders.pipeline import Pipeline
 from decoders.stage import Mismatch
+from decoders.stopping import EvidenceKind, Stopping, fit_stopping
 from decoders.trials import Trials
 from devices.device import Device
 from devices.signal import Signal
@@ -66,7 +67,12 @@ def calibrate(
         gathered = [gather(device, pipeline, progress) for device in recordings]
         picked = same_source(gathered)
         training = training_of(gathered, pipeline, decoder, target)
-        metrics = cross_validate(decoder, training, progress)
+        said = leave_out(decoder, training, progress)
+        evidence: EvidenceKind = "sum" if pipeline.trials is None else pipeline.trials.evidence
+        metrics = score(decoder, training, said, evidence)
+        stopping = _stopping(pipeline, training, said)
+        if stopping is not None:
+            metrics |= {"stopping": stopping_scores(training, said, stopping, picked.rate_hz)}
         if progress is not None:
             progress("fitting", 0.0)
         weights = decoder.fit(training)
@@ -80,7 +86,17 @@ def calibrate(
         training_sha256=_sha256(training),
         metrics=metrics,
         versions=_versions(),
+        stopping=stopping,
     )
+
+
+def _stopping(pipeline: Pipeline, training: Training, said: Said) -> Stopping | None:
+    """Fit when to stop, on what was said of trials that were left out."""
+    trials = pipeline.trials
+    if trials is None or not trials.stop_error:
+        return None
+    rows = [(trial.rows, trial.truth) for trial in trials_of(training, said)]
+    return fit_stopping(rows, trials.evidence, trials.stop_error)
 
 
 def training_of(
@@ -94,18 +110,18 @@ def training_of(
         No row has a meaning.
     """
     if decoder.task == "classes":
-        return _class_training(gathered, pipeline)
+        return _class_training(gathered, pipeline, getattr(decoder, "shares_classes", False))
     return _continuous_training(gathered, target)
 
 
-def _class_training(gathered: Sequence[Gathered], pipeline: Pipeline) -> Training:
+def _class_training(gathered: Sequence[Gathered], pipeline: Pipeline, shared: bool) -> Training:
     trials = pipeline.trials
     if trials is None or not trials.labels:
         raise Mismatch(
             "this decoder learns classes from cued trials; the session has no [trials] labels"
         )
     parts = [_trial_rows(g, trials) for g in gathered]
-    _check_trials(parts, gathered, trials)
+    _check_trials(parts, gathered, trials, 0 if shared else _FEWEST_TRIALS)
     return _training(gathered, parts, trials.classes, "")
 
 
@@ -124,11 +140,13 @@ class _Part:
     rows: NDArray[np.int64]
     targets: NDArray[Any]
     groups: NDArray[np.int64]
+    ages: NDArray[np.int64] | None = None
 
 
 def _training(
     gathered: Sequence[Gathered], parts: Sequence[_Part], labels: tuple[str, ...], unit: str
 ) -> Training:
+    ages = [p.ages for p in parts if p.ages is not None]
     offsets = np.cumsum([0, *(1 + p.groups.max(initial=-1) for p in parts)])
     return Training(
         signal=gathered[0].features,
@@ -139,12 +157,14 @@ def _training(
         ),
         labels=labels,
         unit=unit,
+        ages=np.concatenate(ages) if ages else None,
     )
 
 
 def _trial_rows(gathered: Gathered, trials: Trials) -> _Part:
     """Return the rows of each trial; a trial ends at a gap."""
     rows: list[NDArray[np.int64]] = []
+    ages: list[NDArray[np.int64]] = []
     targets: list[int] = []
     cued = zip(gathered.events, gathered.event_stretches, strict=True)
     for event, stretch in cued:
@@ -153,16 +173,20 @@ def _trial_rows(gathered: Gathered, trials: Trials) -> _Part:
             inside &= gathered.stretches == stretch
             if inside.any():
                 rows.append(np.flatnonzero(inside))
+                ages.append(gathered.samples[inside] - trial.cue)
                 targets.append(trials.classes.index(trial.label))
     lengths = [len(r) for r in rows]
     return _Part(
         np.concatenate([np.empty(0, np.int64), *rows]),
         np.repeat(np.array(targets, np.int64), lengths),
         np.repeat(np.arange(len(rows)), lengths),
+        np.concatenate([np.empty(0, np.int64), *ages]),
     )
 
 
-def _check_trials(parts: Sequence[_Part], gathered: Sequence[Gathered], trials: Trials) -> None:
+def _check_trials(
+    parts: Sequence[_Part], gathered: Sequence[Gathered], trials: Trials, fewest: int
+) -> None:
     counts: Counter[int] = Counter()
     for part in parts:
         _, first = np.unique(part.groups, return_index=True)
@@ -175,10 +199,10 @@ def _check_trials(parts: Sequence[_Part], gathered: Sequence[Gathered], trials: 
             "after its marker"
         )
     for index, label in enumerate(trials.classes):
-        if counts[index] < _FEWEST_TRIALS:
+        if counts[index] < fewest:
             found = {name: counts[i] for i, name in enumerate(trials.classes)}
             raise Mismatch(
-                f"class {label!r} has {counts[index]} trials; at least {_FEWEST_TRIALS} are "
+                f"class {label!r} has {counts[index]} trials; at least {fewest} are "
                 f"needed to fit and to check it. Found: {_listed(found)}"
             )
 

@@ -2,27 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from decoders.decoder import Decoder, Decoding, Moment, Training
-from decoders.folds import trial_folds
+from decoders.folds import mixed_trial_folds, trial_folds
 from decoders.gathering import Progress
 from decoders.output import Command, Output, Prediction
 from decoders.scores import class_scores, continuous_scores
+from decoders.stopping import EvidenceKind, Stopping
 from decoders.trials import decide
 from devices.signal import Chunk
 
-__all__ = ["cross_validate"]
+__all__ = [
+    "LeftOutTrial",
+    "Said",
+    "cross_validate",
+    "leave_out",
+    "score",
+    "stopping_scores",
+    "trials_of",
+]
 
 _FOLDS = 5
 
+Said = Sequence[tuple[int, Output]]
+"""Rows of a training, and what was said of each by a decoder that was not fitted on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutTrial:
+    """A trial, decoded by a decoder that was not fitted on it.
+
+    Parameters
+    ----------
+    truth
+        Index of its class.
+    rows
+        (n_blocks, n_classes) probabilities.
+    ages
+        (n_blocks,) samples from the cue to the end of each block; None where nobody knows.
+    """
+
+    truth: int
+    rows: NDArray[np.float64]
+    ages: NDArray[np.int64] | None
+
 
 def cross_validate(
-    decoder: Decoder, training: Training, progress: Progress | None = None
+    decoder: Decoder,
+    training: Training,
+    progress: Progress | None = None,
+    evidence: EvidenceKind = "sum",
 ) -> dict[str, Any]:
     """Score `decoder` by blocked cross-validation, each row decoded by the live step.
 
@@ -38,17 +73,75 @@ def cross_validate(
     Mismatch
         A fold has too little to fit on.
     """
-    classes = decoder.task == "classes"
-    folds = list(
-        trial_folds(training, 2 * _FOLDS) if classes else _row_folds(len(training.features))
-    )
+    return score(decoder, training, leave_out(decoder, training, progress), evidence)
+
+
+def leave_out(decoder: Decoder, training: Training, progress: Progress | None = None) -> Said:
+    """Decode every row by a decoder that was fitted without it: see `cross_validate`."""
     said: list[tuple[int, Output]] = []
+    folds = list(_folds(decoder, training))
     for number, left_out in enumerate(folds):
         if progress is not None:
             progress("cross-validation", number / len(folds))
         said += _decode(decoder, training, left_out)
-    scores = _score_trials(training, said) if classes else _score_rows(training, said)
-    return scores | {"folds": len(folds)}
+    return said
+
+
+def score(
+    decoder: Decoder, training: Training, said: Said, evidence: EvidenceKind = "sum"
+) -> dict[str, Any]:
+    """Score what `leave_out` gave: see `cross_validate`."""
+    classes = decoder.task == "classes"
+    scores = _score_trials(training, said, evidence) if classes else _score_rows(training, said)
+    return scores | {"folds": len(list(_folds(decoder, training)))}
+
+
+def trials_of(training: Training, said: Said) -> list[LeftOutTrial]:
+    """Return what was said of each trial, in the order of time."""
+    rows: dict[int, list[int]] = {}
+    probabilities: dict[int, tuple[float, ...]] = {}
+    for row, output in said:
+        if isinstance(output, Prediction):
+            rows.setdefault(int(training.groups[row]), []).append(row)
+            probabilities[row] = output.probabilities
+    return [
+        LeftOutTrial(
+            int(training.targets[at[0]]),
+            np.array([probabilities[row] for row in at]),
+            None if training.ages is None else training.ages[at],
+        )
+        for _, at in sorted(rows.items())
+    ]
+
+
+def stopping_scores(
+    training: Training, said: Said, stopping: Stopping, rate_hz: float
+) -> dict[str, Any]:
+    """Say what deciding early does to the trials that it was fitted on.
+
+    Returns
+    -------
+    ``error`` (that was asked for), ``accuracy``, ``mean_s`` (from a cue to its decision), and
+    ``early`` (the share of trials that were decided before their last block).
+    """
+    trials = trials_of(training, said)
+    decided = [stopping.when(trial.rows) for trial in trials]
+    pairs = list(zip(trials, decided, strict=True))
+    waits_s = [int(t.ages[at]) / rate_hz for t, (at, _, _) in pairs if t.ages is not None]
+    return {
+        "error": stopping.error,
+        "accuracy": float(np.mean([trial.truth == label for trial, (_, label, _) in pairs])),
+        "mean_s": float(np.mean(waits_s)) if waits_s else None,
+        "early": float(np.mean([at < len(t.rows) - 1 for t, (at, _, _) in pairs])),
+    }
+
+
+def _folds(decoder: Decoder, training: Training) -> Iterator[NDArray[np.bool_]]:
+    if decoder.task == "continuous":
+        return _row_folds(len(training.features))
+    if getattr(decoder, "shares_classes", False):
+        return mixed_trial_folds(training, 2 * _FOLDS)
+    return trial_folds(training, 2 * _FOLDS)
 
 
 def _row_folds(n: int) -> Iterator[NDArray[np.bool_]]:
@@ -65,16 +158,7 @@ def _decode(
     # What was left out parts the groups beside it: no history reaches over it.
     parted = np.cumsum(np.diff(left_out, prepend=left_out[:1]) != 0)
     groups = training.groups * (int(parted[-1]) + 1) + parted
-    weights = decoder.fit(
-        Training(
-            training.signal,
-            training.features[kept],
-            training.targets[kept],
-            groups[kept],
-            training.labels,
-            training.unit,
-        )
-    )
+    weights = decoder.fit(replace(training, groups=groups).part(kept))
     decoding: Decoding | None = None
     group = None
     for row in np.flatnonzero(left_out):
@@ -82,24 +166,26 @@ def _decode(
             group = groups[row]
             decoding = decoder.start(training.signal, training.labels, training.unit, weights)
         chunk = Chunk(np.zeros(1), training.features[row : row + 1])
-        for output in decoding(chunk, Moment(int(row), 0.0)):
+        for output in decoding(chunk, _moment(training, int(row))):
             yield int(row), output
 
 
-def _score_trials(training: Training, said: list[tuple[int, Output]]) -> dict[str, Any]:
-    rows: dict[int, list[tuple[float, ...]]] = {}
-    truth: dict[int, int] = {}
-    for row, output in said:
-        if isinstance(output, Prediction):
-            group = int(training.groups[row])
-            rows.setdefault(group, []).append(output.probabilities)
-            truth[group] = int(training.targets[row])
-    decisions = [decide(rows[group]) for group in truth]
-    second = [float(np.mean([p[1] for p in rows[group]])) for group in truth]
-    return class_scores(list(truth.values()), decisions, training.labels, second)
+def _moment(training: Training, row: int) -> Moment:
+    """Return where a row ends, counted from its trial's cue where there is one."""
+    if training.ages is None:
+        return Moment(row, 0.0)
+    return Moment(int(training.ages[row]), 0.0, cue=0)
 
 
-def _score_rows(training: Training, said: list[tuple[int, Output]]) -> dict[str, Any]:
+def _score_trials(training: Training, said: Said, evidence: EvidenceKind) -> dict[str, Any]:
+    trials = trials_of(training, said)
+    truths = [trial.truth for trial in trials]
+    decisions = [decide(trial.rows.tolist(), evidence) for trial in trials]
+    second = [float(np.mean(trial.rows[:, 1])) for trial in trials]
+    return class_scores(truths, decisions, training.labels, second)
+
+
+def _score_rows(training: Training, said: Said) -> dict[str, Any]:
     values = [(row, output.values) for row, output in said if isinstance(output, Command)]
     values.sort()
     rows = np.array([row for row, _ in values])

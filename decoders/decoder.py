@@ -8,7 +8,7 @@ sample index, so that a session replays exactly.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -35,11 +35,15 @@ class Moment:
     events
         The events that became known with this block, in order of their samples. None lies ahead
         of `sample`; one may lie well before it, when it arrived late.
+    cue
+        Sample of the cue of the trial that the block lies in, the newest of several; None
+        outside of trials, and once a trial is decided.
     """
 
     sample: int
     time_s: float
     events: tuple[Event, ...] = ()
+    cue: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Training:
         Class names, or the names of the target's columns.
     unit
         Unit of a continuous target; empty for classes.
+    ages
+        (n,) int64: how many samples after its trial's cue each row ends; None without trials.
     """
 
     signal: Signal
@@ -69,6 +75,17 @@ class Training:
     groups: NDArray[np.int64]
     labels: tuple[str, ...]
     unit: str = ""
+    ages: NDArray[np.int64] | None = None
+
+    def part(self, rows: NDArray[np.generic]) -> Training:
+        """Return some of the rows, picked by a mask or by their numbers."""
+        return replace(
+            self,
+            features=self.features[rows],
+            targets=self.targets[rows],
+            groups=self.groups[rows],
+            ages=None if self.ages is None else self.ages[rows],
+        )
 
 
 class Decoding(Protocol):
@@ -91,6 +108,9 @@ class Decoder(Protocol):
         ``"classes"``: targets are labels; the decoding gives a `Prediction`. ``"continuous"``:
         targets are values; the decoding gives a `Command`.
         """
+
+    # A decoder to which one class says what the others are like, as a code does, has
+    # ``shares_classes: ClassVar[bool] = True``: some of its classes may then lack trials.
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`. Libraries that fit are imported here, never at the top of a file.

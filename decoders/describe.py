@@ -31,6 +31,9 @@ def describe_pipeline(pipeline: Pipeline) -> dict[str, Any]:
             "labels": dict(trials.labels),
             "start_s": trials.start_s,
             "end_s": trials.end_s,
+            "idle": trials.idle,
+            "stop_error": trials.stop_error,
+            "evidence": trials.evidence,
         },
     }
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from decoders.decoder import Training
 
-__all__ = ["trial_folds"]
+__all__ = ["mixed_trial_folds", "trial_folds"]
 
 
 def trial_folds(training: Training, most: int) -> Iterator[NDArray[np.bool_]]:
@@ -29,5 +29,14 @@ def trial_folds(training: Training, most: int) -> Iterator[NDArray[np.bool_]]:
     fold_of = np.empty(len(groups), np.int64)
     for k, n in enumerate(counts):
         fold_of[truths == k] = np.arange(n) * n_folds // n
+    for fold in range(n_folds):
+        yield np.isin(training.groups, groups[fold_of == fold])
+
+
+def mixed_trial_folds(training: Training, most: int) -> Iterator[NDArray[np.bool_]]:
+    """Yield, a fold, which rows are left out: consecutive whole trials, of whatever classes."""
+    groups = np.unique(training.groups)
+    n_folds = min(most, len(groups))
+    fold_of = np.arange(len(groups)) * n_folds // len(groups)
     for fold in range(n_folds):
         yield np.isin(training.groups, groups[fold_of == fold])

@@ -16,6 +16,7 @@ from decoders.decoder import Decoding, Event, Moment
 from decoders.events import Binding
 from decoders.output import Output
 from decoders.stage import Chain, Step
+from decoders.stopping import Stopping
 from decoders.trials import Trials
 from devices.signal import Chunk, Marker, Signal
 
@@ -81,15 +82,17 @@ class Pipeline:
     stages: Chain = field(default_factory=lambda: Chain(()))
     trials: Trials | None = None
 
-    def start(self, signal: Signal, start_decoding: StartDecoding) -> Run:
-        """Start to decode `signal`.
+    def start(
+        self, signal: Signal, start_decoding: StartDecoding, stopping: Stopping | None = None
+    ) -> Run:
+        """Start to decode `signal`; with `stopping`, trials are decided when it says so.
 
         Raises
         ------
         Mismatch
             The signal does not suit the blocks, a stage or the decoder.
         """
-        return Run(self, signal, start_decoding)
+        return Run(self, signal, start_decoding, stopping)
 
     def extract(self, signal: Signal) -> Extraction:
         """Start the steps alone, to fit a decoder on what they put out."""
@@ -147,18 +150,27 @@ class Extraction:
 class Run:
     """Decodes one stream. What the past has left in it is lost at a gap, and only there."""
 
-    def __init__(self, pipeline: Pipeline, signal: Signal, start_decoding: StartDecoding) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        signal: Signal,
+        start_decoding: StartDecoding,
+        stopping: Stopping | None = None,
+    ) -> None:
         self._extraction = pipeline.extract(signal)
         self.signal = self._extraction.signal
         self.hop = self._extraction.hop
         self._trials = pipeline.trials
+        self._stopping = stopping
         self._start_decoding = start_decoding
         self._restart()
 
     def _restart(self) -> None:
         self._decoding = self._start_decoding(self._extraction.features)
-        rate_hz, trials = self.signal.rate_hz, self._trials
-        self._deciding = None if trials is None else trials.start(rate_hz, self.hop)
+        self._deciding = None
+        if self._trials is not None:
+            rate_hz = self.signal.rate_hz
+            self._deciding = self._trials.start(rate_hz, self.hop, self._stopping)
 
     def feed(
         self, chunk: Chunk, markers: Iterable[Marker] = (), events: Iterable[Event] = ()
@@ -167,10 +179,13 @@ class Run:
         for block, features, bad in self._extraction.feed(chunk, markers, events):
             if features.gap:
                 self._restart()
-            outputs = self._decoding(features.chunk, features.moment)
+            moment = features.moment
             if self._deciding is not None:
-                outputs = self._deciding(outputs, features.moment)
-            yield Decoded(features.moment, outputs, features.gap, bad, block.chunk)
+                moment = self._deciding.begin(moment)
+            outputs = self._decoding(features.chunk, moment)
+            if self._deciding is not None:
+                outputs = self._deciding(outputs, moment)
+            yield Decoded(moment, outputs, features.gap, bad, block.chunk)
 
 
 def _nothing(chunk: Chunk, signal: Signal) -> Chunk:

@@ -126,6 +126,21 @@ def test_false_activations_are_counted_outside_of_trials():
     assert (found["threshold"], found["dwell_s"]) == (0.9, 1.0)
 
 
+def test_being_sure_of_idle_is_no_activation():
+    tally = ClassTally(replace(TRIALS, idle="left"), ("left", "right"), Controls())
+    tally.begin(Made(np.zeros((1, 3))).open(), 100.0)
+    sure = np.full(600, 0.95)
+    sure[200:215] = 0.05
+    for i, p in enumerate(sure):
+        sample = 10 * i + 9
+        events = (Event(4000, "L"),) if i == 400 else ()
+        prediction = Prediction(("left", "right"), (float(p), float(1 - p)))
+        block = Chunk(np.zeros(10), np.zeros((10, 3)))
+        tally.take(Decoded(Moment(sample, sample / 100, events), (prediction,), False, (), block))
+    found = tally.score()[1]["false_activations"]
+    assert found["per_minute"] * found["minutes"] == pytest.approx(1)
+
+
 def test_values_are_scored_against_the_truth(velocity):
     result = evaluate(velocity, VALUES, Ridge(3, 0.01), [followed(2000, 0)])
     assert result.n_trials == 0

@@ -13,6 +13,7 @@ from decoders.features.log_power import LogPower
 from decoders.models.lda import Lda
 from decoders.pipeline import Pipeline
 from decoders.stage import Chain, Mismatch
+from decoders.stopping import Stopping
 from decoders.trials import Trials
 from devices.signal import Chunk, Signal
 
@@ -180,3 +181,20 @@ def test_a_session_that_does_not_fit_is_refused_with_both_values(
 ) -> None:
     with pytest.raises(Mismatch, match=message):
         artifact().check(STREAM, pipeline, decoder)
+
+
+def test_when_to_stop_is_kept_and_must_be_what_the_session_asks_for(tmp_path: Path) -> None:
+    stopping = Stopping(0.05, "sum", 2.5, 3.0)
+    saved = replace(artifact(), stopping=stopping)
+    saved.save(tmp_path / "m")
+    loaded = Artifact.load(tmp_path / "m")
+    assert loaded.stopping == stopping
+    assert loaded.hash == saved.hash != artifact().hash
+    loaded.check(STREAM, PIPELINE, Lda())
+    asks = replace(PIPELINE, trials=replace(TRIALS, stop_error=0.05))
+    loaded.check(STREAM, asks, Lda())
+    with pytest.raises(Mismatch, match=r"fitted with no stop_error; .* stop_error = 0\.05"):
+        artifact().check(STREAM, asks, Lda())
+    other = replace(PIPELINE, trials=replace(TRIALS, stop_error=0.01))
+    with pytest.raises(Mismatch, match=r"stop_error = 0\.05 .* stop_error = 0\.01"):
+        loaded.check(STREAM, other, Lda())

@@ -154,3 +154,23 @@ def test_what_cannot_be_fitted_on_is_said_with_what_there_is(pipeline, decoder, 
 def test_a_wanted_channel_that_the_truth_lacks_is_named():
     with pytest.raises(Mismatch, match=r"recording 1 lacks vz; it has vx, vy"):
         calibrate(VALUES, Ridge(), [followed()], ("vx", "vz"))
+
+
+def test_when_to_stop_is_learned_and_trials_end_sooner():
+    trials = replace(TRIALS, stop_error=0.1)
+    model = calibrate(replace(CLASSES, trials=trials), Lda(), [cued(24)])
+    assert model.stopping is not None
+    assert model.metrics["stopping"]["accuracy"] >= 0.9
+    assert 0.5 <= model.metrics["stopping"]["mean_s"] < 2.4
+    assert model.metrics["stopping"]["early"] > 0.5
+    assert calibrate(CLASSES, Lda(), [cued(24)]).stopping is None
+
+
+def test_rows_know_how_long_after_the_cue_they_end():
+    training = training_of([gather(cued(), CLASSES)], CLASSES, Lda())
+    assert training.ages is not None
+    # The cue is at sample 100; blocks of 10 samples end at 159, 169, …
+    assert training.ages[training.groups == 0].tolist() == list(range(59, 250, 10))
+    part = training.part(training.groups == 3)
+    assert part.ages is not None
+    assert len(part.features) == len(part.targets) == len(part.ages) == 20

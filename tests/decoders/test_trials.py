@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from decoders.decoder import Event, Moment
 from decoders.output import Command, Prediction
+from decoders.stopping import Stopping
 from decoders.trials import Trial, Trials, decide
 
 TRIALS = Trials({"T1": "fists", "T2": "feet"}, 0.5, 2.0)
@@ -14,16 +15,17 @@ HOP = 10
 RATE_HZ = 100.0
 
 
-def run(ps, cues, known_after=None):
+def run(ps, cues, known_after=None, stopping=None):
     """Feed one probability of ``fists`` a block; cues are (sample, label)."""
-    deciding = TRIALS.start(RATE_HZ, HOP)
+    deciding = TRIALS.start(RATE_HZ, HOP, stopping)
     said = []
     waiting = [Event(s, label) for s, label in cues]
     for i, p in enumerate(ps):
         sample = (i + 1) * HOP - 1
         now = [e for e in waiting if e.sample <= sample and sample >= (known_after or 0)]
         waiting = [e for e in waiting if e not in now]
-        outputs = deciding((Prediction(LABELS, (p, 1 - p)),), Moment(sample, 0.0, tuple(now)))
+        moment = deciding.begin(Moment(sample, 0.0, tuple(now)))
+        outputs = deciding((Prediction(LABELS, (p, 1 - p)),), moment)
         (prediction,) = outputs
         if prediction.decision is not None:
             said.append((sample, prediction.decision, prediction.cue_sample))
@@ -72,13 +74,15 @@ def test_a_cue_that_arrives_after_its_trial_decides_at_once():
 def test_outputs_without_a_prediction_pass_unchanged():
     deciding = TRIALS.start(RATE_HZ, HOP)
     outputs = (Command("velocity", ("vx",), (1.0,), "m/s"),)
-    assert deciding(outputs, Moment(9, 0.0, (Event(0, "T1"),))) is outputs
+    moment = deciding.begin(Moment(9, 0.0, (Event(0, "T1"),)))
+    assert deciding(outputs, moment) is outputs
 
 
 def test_what_is_said_beside_the_prediction_stays_in_its_place():
     deciding = Trials({"T1": "fists"}, 0.0, 0.09).start(RATE_HZ, HOP)
     command = Command("velocity", ("vx",), (1.0,), "m/s")
-    said = deciding((command, Prediction(LABELS, (0.2, 0.8))), Moment(9, 0.0, (Event(0, "T1"),)))
+    moment = deciding.begin(Moment(9, 0.0, (Event(0, "T1"),)))
+    said = deciding((command, Prediction(LABELS, (0.2, 0.8))), moment)
     assert said == [command, Prediction(LABELS, (0.2, 0.8), "feet", 0)]
 
 
@@ -93,3 +97,57 @@ def test_evidence_is_summed_log_probability_in_any_order(rows):
 def test_a_senseless_window_is_refused(start_s, end_s):
     with pytest.raises(ValueError, match=f"start_s = {start_s}"):
         Trials({}, start_s, end_s)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"idle": "rest"}, "idle = 'rest' is none of the classes, fists"),
+        ({"stop_error": 0.5}, "stop_error is a share of wrong decisions, 0 to below 0.5, not 0.5"),
+    ],
+)
+def test_senseless_keys_are_refused(keys, message):
+    with pytest.raises(ValueError, match=message):
+        Trials({"T1": "fists"}, **keys)
+
+
+SURE = Stopping(0.05, "sum", 1.0, math.log(19))
+
+
+def test_evidence_enough_decides_before_the_end_and_only_once():
+    # 0.9 and 0.9 are odds of 81; the first block that counts ends at 159.
+    assert run([0.9] * 60, [(100, "T1")], stopping=SURE) == [(169, "fists", 100)]
+
+
+def test_without_evidence_enough_the_end_decides():
+    assert run([0.51] * 60, [(100, "T2")], stopping=SURE) == [(309, "fists", 100)]
+
+
+def test_a_late_cue_decides_early_for_the_same_class_as_a_prompt_one():
+    ps = [0.5] * 15 + [0.99] + [0.01] * 40
+    assert run(ps, [(100, "T1")], stopping=SURE) == [(159, "fists", 100)]
+    assert run(ps, [(100, "T1")], known_after=250, stopping=SURE) == [(259, "fists", 100)]
+
+
+def test_the_newest_block_alone_may_count():
+    newest = Trials({"T1": "fists"}, 0.0, 0.3, evidence="newest")
+    assert decide([(0.1, 0.9), (0.6, 0.4)], "newest") == 0
+    deciding = newest.start(RATE_HZ, HOP)
+    said = []
+    for sample, p in ((9, 0.01), (19, 0.01), (29, 0.6), (39, 0.01)):
+        events = (Event(9, "T1"),) if sample == 9 else ()
+        moment = deciding.begin(Moment(sample, 0.0, events))
+        said += deciding((Prediction(LABELS, (p, 1 - p)),), moment)
+    assert [p.decision for p in said] == [None, None, None, "feet"]
+
+
+def test_a_block_knows_its_trial_until_that_is_decided():
+    deciding = TRIALS.start(RATE_HZ, HOP, SURE)
+    cues = []
+    for sample in range(9, 200, HOP):
+        events = (Event(95, "T1"),) if sample == 99 else ()
+        moment = deciding.begin(Moment(sample, 0.0, events))
+        cues.append(moment.cue)
+        deciding((Prediction(LABELS, (0.999, 0.001)),), moment)
+    # Counts from 145 on: the block that ends at 149 decides.
+    assert cues == [None] * 9 + [95] * 6 + [None] * 5
