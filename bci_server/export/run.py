@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bci_server.export.anonymize import anonymize, list_texts
+from bci_server.export.dataset import extending, is_dataset
 from bci_server.export.report import ExportError, MissingExtra, Report
 from bci_server.export.source import Source, read_source
 
@@ -80,7 +81,7 @@ def export(
         A key of `FORMATS`.
     out
         The new file or folder. With several recordings always a folder, with one file or folder
-        for each; BIDS puts all into one dataset.
+        for each; BIDS puts all into one dataset, which may be there already.
     anonymous
         Remove what identifies the participant, see `bci_server.export.anonymize`.
     stream
@@ -101,7 +102,8 @@ def export(
     _check_installed(format_, chosen)
     if not files:
         raise ExportError("name at least one recording")
-    if os.path.lexists(out):
+    is_added = chosen.is_shared and is_dataset(out)
+    if os.path.lexists(out) and not is_added:
         raise ExportError(f"{out} is there already, and nothing is overwritten; name another")
     write: Writer = import_module(chosen.module).write
     is_single = len(files) == 1 and not chosen.is_shared
@@ -109,8 +111,8 @@ def export(
         raise ExportError(f"{out} must end with {chosen.ending}, by which readers know the format")
     names = _names(files, chosen)
     reports = []
-    with _all_or_nothing(out) as place:
-        if not is_single:
+    with _all_or_nothing(out, is_added) as place:
+        if not (is_single or is_added):
             place.mkdir()
         for file, name in zip(files, names, strict=True):
             inner = Path() if is_single or chosen.is_shared else Path(name)
@@ -149,16 +151,23 @@ def _names(files: Sequence[Path], chosen: Format) -> list[str]:
 
 
 @contextmanager
-def _all_or_nothing(out: Path) -> Iterator[Path]:
-    """Yield where to write; it becomes `out` when all went well, and else it is gone."""
+def _all_or_nothing(out: Path, is_added: bool) -> Iterator[Path]:
+    """Yield where to write; it becomes `out`, or a part of it, when all went well; else it is gone.
+
+    It is beside `out`, on the same disk, so that its files change their place in one step.
+    """
     if not out.parent.is_dir():
         raise ExportError(f"there is no folder {out.parent} to write {out.name} into")
     room = out.parent / f".{out.name}.{secrets.token_hex(4)}"
     room.mkdir()
     try:
         place = room / out.name
-        yield place
-        _publish(place, out)
+        if is_added:
+            with extending(out, place):
+                yield place
+        else:
+            yield place
+            _publish(place, out)
     finally:
         shutil.rmtree(room)
 

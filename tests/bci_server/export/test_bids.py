@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bci_server.export.report import CannotHold
+from bci_server.export.report import CannotHold, ExportError
 from bci_server.export.run import export
+from devices.device import DeviceError
 from devices.recording.formats import open_recording
 from tests.bci_server.export.sessions import (
     GAP_AT,
@@ -115,3 +116,35 @@ def test_spike_counts_are_refused(stevenson, tmp_path):
     with pytest.raises(CannotHold, match="neither EEG nor intracranial EEG"):
         export([stevenson], "bids", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_recording_is_added_to_a_dataset_that_is_there(session, tmp_path):
+    out = tmp_path / "out"
+    export([session], "bids", out)
+    (out / "README").write_text("Ours, and it stays so: what was recorded, how and by whom.")
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    other = write_session(tmp_path / "sub-P02_task-rest_eeg.xdf", "int16")
+    export([other, session], "bids", out, participant="P02")
+    export([session], "bids", out)
+    assert validate(out) == []
+    changed = {p.name for p, content in before.items() if p.read_bytes() != content}
+    assert changed == {"participants.tsv", "sub-P01_ses-02_scans.tsv"}
+    assert [r["participant_id"] for r in read_tsv(out / "participants.tsv")] == [
+        "sub-P01",
+        "sub-P02",
+    ]
+    runs = {p.name for p in (out / "sub-P01").rglob("*_eeg.vhdr")}
+    assert {name.split("_run-")[1][:2] for name in runs} == {"01", "02"}
+    assert not any(p.is_symlink() for p in out.rglob("*"))
+    assert {p.name for p in tmp_path.iterdir()} == {"out", session.name, other.name}
+
+
+def test_a_failed_addition_changes_nothing(session, tmp_path):
+    out = tmp_path / "out"
+    export([session], "bids", out)
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    broken = tmp_path / "sub-P03_eeg.xdf"
+    broken.write_bytes(session.read_bytes()[:200])
+    with pytest.raises((ExportError, DeviceError)):
+        export([session, broken], "bids", out)
+    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
