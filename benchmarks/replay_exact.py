@@ -19,6 +19,7 @@ import os
 import select
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -52,7 +53,6 @@ from devices.liblsl import LslConfig
 from devices.outlet import Publisher, forward
 from devices.recording.recorded import Recorded
 from devices.signal import Chunk, Marker, Signal
-from examples.datasets.m1_stevenson import convert
 
 _LSL_SPEED = 40.0
 _LOOK_S = 60.0
@@ -372,7 +372,12 @@ def _eeg(data: Path, folder: Path) -> Source:
 
 def _spikes(data: Path, folder: Path) -> Source:
     file = folder / "m1.xdf"
-    convert(data / "m1_stevenson" / "stevenson_first70.npz", file, 0.0, 0.3)
+    root = Path(__file__).resolve().parents[1]
+    script = root / "examples" / "datasets" / "m1_stevenson.py"
+    archive = data / "m1_stevenson" / "stevenson_first70.npz"
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    command = [sys.executable, script, archive, file, "--to", "0.3"]
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
 
     def device(seed: int) -> Recording:
         return Recording(

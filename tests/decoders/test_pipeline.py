@@ -56,7 +56,7 @@ def said(run, chunks):
     ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_chunks_change_nothing_even_with_bad_samples(data):
     whole = samples(400, bad=data.draw(st.lists(st.integers(0, 399), max_size=2)))

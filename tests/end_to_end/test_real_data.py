@@ -1,6 +1,5 @@
 """What the decoders reach on recordings of real brains, through the live path."""
 
-import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -121,20 +120,14 @@ def reach() -> Session:
 
 @pytest.fixture(scope="module")
 def spikes(
-    shared_data: Path, tmp_path_factory: pytest.TempPathFactory
+    shared_data: Path, tmp_path_factory: pytest.TempPathFactory, dataset_script: Callable[..., int]
 ) -> tuple[Recording, Recording]:
     archive = shared_data / "m1_stevenson" / "stevenson_first70.npz"
     if not archive.exists():
         pytest.skip(f"no {archive}")
-    script = ROOT / "examples" / "datasets" / "m1_stevenson.py"
-    spec = importlib.util.spec_from_file_location("m1_stevenson", script)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     folder = tmp_path_factory.mktemp("m1_stevenson")
-    module.convert(archive, folder / "fit.xdf", 0.0, 0.8)
-    module.convert(archive, folder / "rest.xdf", 0.8, 1.0)
+    assert dataset_script("m1_stevenson", archive, folder / "fit.xdf", "--to", "0.8") == 0
+    assert dataset_script("m1_stevenson", archive, folder / "rest.xdf", "--from", "0.8") == 0
     fit, rest = (
         Recording(
             str(folder / name), stream="spikes", truth="velocity", speed=math.inf, chunk_s=10.0

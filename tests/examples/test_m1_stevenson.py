@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import runpy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +9,10 @@ import pytest
 
 from devices.recording.formats import open_recording
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "datasets" / "m1_stevenson.py"
 
-
-@pytest.fixture(scope="module")
-def run() -> Callable[..., int]:
-    main = runpy.run_path(str(SCRIPT))["main"]
-    return lambda *arguments: main([str(argument) for argument in arguments])
+@pytest.fixture
+def run(dataset_script: Callable[..., int]) -> Callable[..., int]:
+    return partial(dataset_script, "m1_stevenson")
 
 
 @pytest.fixture

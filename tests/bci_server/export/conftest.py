@@ -1,11 +1,7 @@
-import runpy
-from pathlib import Path
 
 import pytest
 
 from tests.bci_server.export.sessions import write_session
-
-SCRIPT = Path(__file__).parents[3] / "examples" / "datasets" / "m1_stevenson.py"
 
 
 @pytest.fixture
@@ -14,12 +10,11 @@ def session(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def stevenson(shared_data, tmp_path_factory):
+def stevenson(shared_data, tmp_path_factory, dataset_script):
     """Spike counts, velocity and position of a macaque's reaches."""
     path = tmp_path_factory.mktemp("m1") / "m1.xdf"
-    main = runpy.run_path(str(SCRIPT))["main"]
     archive = shared_data / "m1_stevenson" / "stevenson_first70.npz"
-    assert main([str(archive), str(path), "--to", "0.2"]) == 0
+    assert dataset_script("m1_stevenson", archive, path, "--to", "0.2") == 0
     return path
 
 
