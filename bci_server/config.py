@@ -20,6 +20,7 @@ from bci_server.sections import Problems, Section, build
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder
 from decoders.describe import describe, describe_pipeline
+from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
 from decoders.stage import Chain, Stage
 from decoders.trials import Trials
@@ -44,6 +45,7 @@ _SECTIONS = (
     "blocks",
     "stages",
     "decoder",
+    "lost_channels",
     "trials",
     "target",
     "commands",
@@ -261,6 +263,7 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
     blocks = _fixed(document, "blocks", Blocks, problems, required=True)
     stages = _stages(document.get("stages", []), problems)
     decoder, model = _decoder(document, folder, problems)
+    lost_channels = _fixed(document, "lost_channels", LostChannels, problems)
     trials = _fixed(document, "trials", Trials, problems)
     target = _fixed(document, "target", Target, problems)
     commands = _fixed(document, "commands", Commands, problems)
@@ -273,7 +276,7 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
         _check_commands(commands, decoder, trials, problems)
     if problems.found or blocks is None or model is None:
         return None
-    pipeline = Pipeline(blocks.hop_s, blocks.channels, Chain(stages), trials)
+    pipeline = Pipeline(blocks.hop_s, blocks.channels, Chain(stages), trials, lost_channels)
     return Session(
         name, device, pipeline, decoder, model, target, commands, safety, outlet, document, record
     )

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +36,7 @@ from bci_server.messages import (
     channel_health,
     marker_message,
     prediction_message,
+    quality_of,
     recording_answer,
     recording_status,
     token_message,
@@ -54,6 +55,7 @@ from bci_server.wire import (
     StatusMessage,
 )
 from decoders.decoder import Event
+from decoders.lost_channels import Reason
 from decoders.output import Command, Output, Prediction, Token
 from decoders.pipeline import Decoded, Run
 from devices.clock import Clock
@@ -190,7 +192,8 @@ class Loop:
         self._marks: list[Event] = []
         self._state: SessionState = "starting"
         self._reason = f"waiting for samples of {about.device}"
-        self._bad: tuple[str, ...] = ()
+        self._lost: Mapping[str, Reason] = {}
+        self._quality: Quality = "good"
         self._armed = False
         self._ending: Ending | None = None
         self._n_samples = 0
@@ -257,7 +260,7 @@ class Loop:
         self._sample = moment.sample
         sampled_s = self._stream.due_s(moment.time_s)
         ledger = self._ledger = Ledger(sampled_s, self._received_s, decoded_s)
-        quality: Quality = "bad" if decoded.bad_channels else "good"
+        quality = quality_of(decoded)
         self._command(self._command_in(decoded.outputs), quality)  # first: somebody moves by it
         self._say(decoded.outputs, quality, ledger)
         for event in moment.events:
@@ -267,8 +270,8 @@ class Loop:
             for message in shown:
                 self._put(message)
         self._timing.add(ledger.sampled_s, ledger.received_s, decoded_s)
-        if decoded.bad_channels != self._bad:
-            self._bad = decoded.bad_channels
+        if decoded.lost_channels != self._lost or quality != self._quality:
+            self._lost, self._quality = decoded.lost_channels, quality
             self._status_due_s = decoded_s
 
     def _command_in(self, outputs: Sequence[Output]) -> Command | None:
@@ -299,7 +302,7 @@ class Loop:
             self._put(message)
 
     def _neutral(self, now_s: float) -> None:
-        self._command(None, "bad" if self._bad else "good")
+        self._command(None, self._quality)
         self._neutral_due_s = now_s + TURN_S
 
     def _stall(self) -> None:
@@ -388,7 +391,7 @@ class Loop:
                 topic="status",
                 sample=self._sample,
                 ledger=self._ledger,
-                quality="bad" if self._bad else "good",
+                quality=self._quality,
                 decoder=about.decoder,
                 session=about.session,
                 state=self._state,
@@ -397,7 +400,9 @@ class Loop:
                 safety=self._guard.state,
                 device=about.device,
                 unit=self._run.signal.unit,
-                channels=channel_health(self._run.signal.channels, self._bad),
+                channels=channel_health(
+                    self._run.signal.channels, self._lost, self._quality == "degraded"
+                ),
                 rate_hz=self._run.signal.rate_hz,
                 effective_rate_hz=health.effective_rate_hz,
                 clock_offset_s=health.clock_offset_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bci_server.control import Answer
@@ -18,16 +19,24 @@ from bci_server.wire import (
     TokenMessage,
 )
 from decoders.decoder import Event
+from decoders.lost_channels import Reason
 from decoders.output import Prediction, Token
+from decoders.pipeline import Decoded
 
 __all__ = [
     "channel_health",
     "marker_message",
     "prediction_message",
+    "quality_of",
     "recording_answer",
     "recording_status",
     "token_message",
 ]
+
+_REASONS: Mapping[Reason, str] = {
+    "not finite": "values are not finite",
+    "flat": "does not change",
+}
 
 
 def prediction_message(
@@ -78,10 +87,20 @@ def marker_message(event: Event, ledger: Ledger) -> MarkerMessage:
     )
 
 
-def channel_health(channels: tuple[str, ...], bad: tuple[str, ...]) -> tuple[ChannelHealth, ...]:
-    """Return how each channel is doing, when those in `bad` have values that are not finite."""
+def quality_of(decoded: Decoded) -> Quality:
+    """Return how good the samples of a block are: bad ones were not decoded."""
+    if decoded.bad_channels:
+        return "bad"
+    return "degraded" if decoded.lost_channels else "good"
+
+
+def channel_health(
+    channels: tuple[str, ...], lost: Mapping[str, Reason], is_filled_in: bool
+) -> tuple[ChannelHealth, ...]:
+    """Return how each channel is doing: those in `lost` are bad, and why."""
+    so = "; filled in" if is_filled_in else ""
     return tuple(
-        ChannelHealth(c, "bad", "values are not finite") if c in bad else ChannelHealth(c, "good")
+        ChannelHealth(c, "bad", _REASONS[lost[c]] + so) if c in lost else ChannelHealth(c, "good")
         for c in channels
     )
 

@@ -17,7 +17,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import numpy as np
 
 from decoders.decoder import Decoder, Weights
 from decoders.describe import describe, describe_pipeline, differences
+from decoders.lost_channels import Others
 from decoders.pipeline import Pipeline, Run, StartDecoding
 from decoders.stage import Mismatch
 from decoders.stopping import Stopping
@@ -131,6 +132,7 @@ class Artifact:
             Says both values.
         """
         self._check_recipes(pipeline, decoder)
+        self._check_lost_channels(pipeline)
         self._check_signal(signal)
         if pipeline.channels and set(pipeline.channels) != set(self.signal.channels):
             raise Mismatch(
@@ -147,9 +149,10 @@ class Artifact:
             The stream or the session file does not fit the model.
         """
         self.check(signal, pipeline, decoder)
-        picked = Pipeline(pipeline.hop_s, self.signal.channels, pipeline.stages, pipeline.trials)
+        picked = replace(pipeline, channels=self.signal.channels)
         wanted = pipeline.trials is not None and pipeline.trials.stop_error > 0
-        return picked.start(signal, self.starter(decoder), self.stopping if wanted else None)
+        stopping, others = self.stopping if wanted else None, Others.of(self.weights)
+        return picked.start(signal, self.starter(decoder), stopping, others)
 
     def starter(self, decoder: Decoder) -> StartDecoding:
         """Return what starts `decoder` with these weights."""
@@ -192,6 +195,17 @@ class Artifact:
             raise Mismatch(
                 f"the model was fitted with {fitted}; the session has stop_error = "
                 f"{trials.stop_error:g} and evidence = {trials.evidence!r}. Calibrate again"
+            )
+
+    def _check_lost_channels(self, pipeline: Pipeline) -> None:
+        recipe = pipeline.lost_channels
+        if recipe is None or recipe.policy == "refuse":
+            return
+        others = Others.of(self.weights)
+        if others is None or (recipe.policy == "others") != bool(others.precision.size):
+            raise Mismatch(
+                f'the model was not fitted with [lost_channels] policy = "{recipe.policy}"; '
+                'calibrate again, or set policy = "refuse"'
             )
 
     def _check_signal(self, signal: Signal) -> None:

@@ -7,7 +7,9 @@ import importlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from importlib.metadata import PackageNotFoundError, version
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,10 @@ from numpy.typing import NDArray
 
 from decoders.artifact import Artifact
 from decoders.cross_validation import Said, leave_out, score, stopping_scores, trials_of
-from decoders.decoder import Decoder, Training
+from decoders.decoder import Decoder, Training, Weights
 from decoders.describe import describe, describe_pipeline
 from decoders.gathering import Gathered, Progress, gather, same_source
+from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
 from decoders.stage import Mismatch
 from decoders.stopping import EvidenceKind, Stopping, fit_stopping
@@ -75,7 +78,7 @@ def calibrate(
             metrics |= {"stopping": stopping_scores(training, said, stopping, picked.rate_hz)}
         if progress is not None:
             progress("fitting", 0.0)
-        weights = decoder.fit(training)
+        weights = {**decoder.fit(training), **_others(gathered, pipeline.lost_channels)}
     return Artifact(
         decoder=describe(decoder),
         pipeline=describe_pipeline(pipeline),
@@ -97,6 +100,14 @@ def _stopping(pipeline: Pipeline, training: Training, said: Said) -> Stopping | 
         return None
     rows = [(trial.rows, trial.truth) for trial in trials_of(training, said)]
     return fit_stopping(rows, trials.evidence, trials.stop_error)
+
+
+def _others(gathered: Sequence[Gathered], recipe: LostChannels | None) -> Weights:
+    """Return what fills in lost channels, as weights; none where nothing does."""
+    fits = [g.others for g in gathered if g.others is not None]
+    if recipe is None or not fits:
+        return {}
+    return reduce(add, fits).result(recipe).weights()
 
 
 def training_of(

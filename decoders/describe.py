@@ -20,9 +20,10 @@ def describe(recipe: object) -> dict[str, Any]:
 
 
 def describe_pipeline(pipeline: Pipeline) -> dict[str, Any]:
-    """Return the hop, the stages and the trials; channels belong to the signal."""
-    trials = pipeline.trials
-    return {
+    """Return the hop, the stages, the trials and more; channels belong to the signal."""
+    trials, lost = pipeline.trials, pipeline.lost_channels
+    described: dict[str, Any] = {} if lost is None else {"lost_channels": describe(lost)}
+    return described | {
         "hop_s": pipeline.hop_s,
         "stages": [describe(stage) for stage in pipeline.stages.stages],
         "trials": None

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.decoder import Event
+from decoders.lost_channels import OthersFit
 from decoders.pipeline import Extraction, Pipeline
 from decoders.stage import Mismatch
 from devices.clock import MONOTONIC, Clock
@@ -88,6 +89,8 @@ class Gathered:
         Every marker's label, in order, bound or not.
     truth
         What was meant, where the device knows.
+    others
+        What channels say of each other, where the session wants to fill in lost ones.
     """
 
     source: Signal
@@ -101,6 +104,7 @@ class Gathered:
     event_stretches: tuple[int, ...]
     markers: tuple[str, ...]
     truth: Truth | None
+    others: OthersFit | None = None
 
 
 def open_ending(device: Device, clock: Clock = MONOTONIC) -> Stream:
@@ -151,7 +155,7 @@ class LeftOut:
         self._channels: Counter[str] = Counter()
 
     def add(self, bad_channels: tuple[str, ...]) -> None:
-        """Take one block in: the channels in which it holds what is not finite."""
+        """Take one block in: the channels that make it useless; none, where it is not."""
         self._n_blocks += bool(bad_channels)
         self._channels.update(bad_channels)
 
@@ -161,7 +165,8 @@ class LeftOut:
             channels = ", ".join(channel for channel, _ in self._channels.most_common())
             _log.warning(
                 "%s: %d blocks are left out, with the trials that they are in: values of %s are "
-                "not finite. Leave the channels out under [blocks], or repair the recording.",
+                "not finite, or never change. Leave the channels out under [blocks], or repair the "
+                "recording.",
                 source,
                 self._n_blocks,
                 channels,
@@ -196,6 +201,12 @@ class _Gathering:
         self._stretch = 0
         self._first_s: float | None = None
         self._left_out = LeftOut()
+        recipe = pipeline.lost_channels
+        self._others = (
+            None
+            if recipe is None or recipe.policy == "refuse"
+            else OthersFit(self._extraction.signal.n_channels)
+        )
 
     def run(self) -> Gathered:
         for chunk, markers, truth in read_all(self._stream):
@@ -207,8 +218,10 @@ class _Gathering:
         return self._gathered()
 
     def _take(self, chunk: Chunk, markers: tuple[Marker, ...]) -> None:
-        for _, features, bad_channels in self._extraction.feed(chunk, markers):
-            self._left_out.add(bad_channels)
+        for block, features, found in self._extraction.feed(chunk, markers):
+            self._left_out.add(tuple(found.reasons))
+            if self._others is not None:
+                self._others.add(block.chunk, found)
             moment = features.moment
             self._stretch += features.gap
             self._events += moment.events
@@ -236,6 +249,7 @@ class _Gathering:
             event_stretches=tuple(self._event_stretches),
             markers=tuple(self._markers),
             truth=self._collected_truth(),
+            others=self._others,
         )
 
     def _collected_truth(self) -> Truth | None:

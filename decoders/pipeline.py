@@ -6,7 +6,7 @@ no clock, no socket, no file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from decoders.blocks import Block, Blocks, hop_samples
 from decoders.decoder import Decoding, Event, Moment
 from decoders.events import Binding
+from decoders.lost_channels import Found, LostChannels, Others, Reason, Watch
 from decoders.output import Output
 from decoders.stage import Chain, Step
 from decoders.stopping import Stopping
@@ -39,10 +40,12 @@ class Decoded:
     gap
         True when samples are missing before this block: all state was started anew.
     bad_channels
-        Channels with values that are not finite. Such a block is not decoded, and what follows
-        it starts anew.
+        Channels that are lost, where that refuses the block. Such a block is not decoded, and what
+        follows it starts anew.
     block
         The block's samples, as picked; they hold until the next one.
+    lost_channels
+        All channels that are lost, and why; those that are not bad were filled in.
     """
 
     moment: Moment
@@ -50,6 +53,7 @@ class Decoded:
     gap: bool
     bad_channels: tuple[str, ...]
     block: Chunk
+    lost_channels: Mapping[str, Reason] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +79,38 @@ class Pipeline:
         What turns samples into features.
     trials
         Cued trials; None for a decoder without.
+    lost_channels
+        What becomes of electrodes that fail; None: blocks with values that are not finite are
+        refused.
     """
 
     hop_s: float
     channels: tuple[str, ...] = ()
     stages: Chain = field(default_factory=lambda: Chain(()))
     trials: Trials | None = None
+    lost_channels: LostChannels | None = None
 
     def start(
-        self, signal: Signal, start_decoding: StartDecoding, stopping: Stopping | None = None
+        self,
+        signal: Signal,
+        start_decoding: StartDecoding,
+        stopping: Stopping | None = None,
+        others: Others | None = None,
     ) -> Run:
-        """Start to decode `signal`; with `stopping`, trials are decided when it says so.
+        """Start to decode `signal`.
+
+        With `stopping`, trials are decided when it says so; `others` fills in lost channels.
 
         Raises
         ------
         Mismatch
             The signal does not suit the blocks, a stage or the decoder.
         """
-        return Run(self, signal, start_decoding, stopping)
+        return Run(self, signal, start_decoding, stopping, others)
 
-    def extract(self, signal: Signal) -> Extraction:
+    def extract(self, signal: Signal, others: Others | None = None) -> Extraction:
         """Start the steps alone, to fit a decoder on what they put out."""
-        return Extraction(self, signal)
+        return Extraction(self, signal, others)
 
 
 class Extraction:
@@ -110,10 +124,11 @@ class Extraction:
         What the steps put out.
     """
 
-    def __init__(self, pipeline: Pipeline, signal: Signal) -> None:
+    def __init__(self, pipeline: Pipeline, signal: Signal, others: Others | None = None) -> None:
         self.hop = hop_samples(pipeline.hop_s, signal.rate_hz)
         self._blocks = Blocks(signal, self.hop, pipeline.channels)
         self.signal = self._blocks.signal
+        self._watch = Watch(pipeline.lost_channels, self.signal, self.hop, others)
         self._stages = pipeline.stages
         self._binding = Binding(signal.rate_hz, self.hop)
         self._step: Step = self._stages.start(self.signal, self.hop)
@@ -122,29 +137,24 @@ class Extraction:
 
     def feed(
         self, chunk: Chunk, markers: Iterable[Marker] = (), events: Iterable[Event] = ()
-    ) -> Iterator[tuple[Block, Features, tuple[str, ...]]]:
-        """Take in what was read, and yield each completed block, its features, bad channels."""
+    ) -> Iterator[tuple[Block, Features, Found]]:
+        """Take in what was read; yield each completed block, its features, what is lost in it."""
         self._binding.add(markers)
         self._binding.add_bound(events)
         for block in self._blocks.cut(chunk):
             yield self._step_on(block)
 
-    def _step_on(self, block: Block) -> tuple[Block, Features, tuple[str, ...]]:
+    def _step_on(self, block: Block) -> tuple[Block, Features, Found]:
         moment = Moment(block.sample, float(block.chunk.times[-1]), self._binding.reached(block))
         gap = block.chunk.gap
-        bad = self._bad_channels(block.chunk)
-        if gap or (self._stale and not bad):
+        found = self._watch(block.chunk)
+        usable = found.filled if found.reasons else block.chunk
+        if gap or (self._stale and usable is not None):
             self._step = self._stages.start(self.signal, self.hop)
             gap = True
-        self._stale = bool(bad)
-        out = _nothing(block.chunk, self.features) if bad else self._step(block.chunk)
-        return block, Features(moment, out, gap), bad
-
-    def _bad_channels(self, chunk: Chunk) -> tuple[str, ...]:
-        if np.isfinite(chunk.values.sum(dtype=np.float64)):
-            return ()
-        finite = np.isfinite(chunk.values).all(axis=0)
-        return tuple(c for c, ok in zip(self.signal.channels, finite, strict=True) if not ok)
+        self._stale = usable is None
+        out = _nothing(block.chunk, self.features) if usable is None else self._step(usable)
+        return block, Features(moment, out, gap), found
 
 
 class Run:
@@ -156,8 +166,9 @@ class Run:
         signal: Signal,
         start_decoding: StartDecoding,
         stopping: Stopping | None = None,
+        others: Others | None = None,
     ) -> None:
-        self._extraction = pipeline.extract(signal)
+        self._extraction = pipeline.extract(signal, others)
         self.signal = self._extraction.signal
         self.hop = self._extraction.hop
         self._trials = pipeline.trials
@@ -176,7 +187,7 @@ class Run:
         self, chunk: Chunk, markers: Iterable[Marker] = (), events: Iterable[Event] = ()
     ) -> Iterator[Decoded]:
         """Take in what was read, and yield what each completed block gave."""
-        for block, features, bad in self._extraction.feed(chunk, markers, events):
+        for block, features, found in self._extraction.feed(chunk, markers, events):
             if features.gap:
                 self._restart()
             moment = features.moment
@@ -185,7 +196,8 @@ class Run:
             outputs = self._decoding(features.chunk, moment)
             if self._deciding is not None:
                 outputs = self._deciding(outputs, moment)
-            yield Decoded(moment, outputs, features.gap, bad, block.chunk)
+            bad = tuple(found.reasons) if found.filled is None else ()
+            yield Decoded(moment, outputs, features.gap, bad, block.chunk, found.reasons)
 
 
 def _nothing(chunk: Chunk, signal: Signal) -> Chunk:

@@ -16,6 +16,7 @@ from bci_server.config import Blocks, Outlet, Target, load_session, parse_sessio
 from bci_server.mapping import Commands
 from bci_server.record_names import Record
 from bci_server.safety.limits import Safety
+from decoders.lost_channels import LostChannels
 from decoders.trials import Trials
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,6 +84,7 @@ def test_python_in_documents_compiles_and_imports(document: Path) -> None:
     ("section", "recipe"),
     [
         ("blocks", Blocks),
+        ("lost_channels", LostChannels),
         ("trials", Trials),
         ("target", Target),
         ("commands", Commands),

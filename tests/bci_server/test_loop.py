@@ -18,6 +18,7 @@ from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
 from bci_server.wire import DecoderName
+from decoders.lost_channels import LostChannels, Others
 from decoders.pipeline import Pipeline
 from decoders.trials import Trials
 from devices.clock import ManualClock
@@ -52,13 +53,16 @@ class Bench:
         commands=None,
         markers=(),
         trials=None,
+        others=None,
     ):
         self.clock = ManualClock()
         self.stream = ScriptedStream(self.clock, script, markers=markers)
         self.out = Recorder(self.clock)
         self.controls = ScriptedControls(self.clock, controls)
         self.guard = Guard(shape, safety, DECODER, self.clock)
-        run = Pipeline(0.05, trials=trials).start(SIGNAL, lambda features: decoding())
+        lost = None if others is None else LostChannels("mean", flat_s=0.0, most=1)
+        pipeline = Pipeline(0.05, trials=trials, lost_channels=lost)
+        run = pipeline.start(SIGNAL, lambda features: decoding(), others=others)
         self.loop = Loop(
             About("demo", "scripted", DECODER, "nice"),
             self.stream,
@@ -185,6 +189,19 @@ def test_values_that_are_not_finite_are_a_bad_signal_named_by_channel():
     assert ["C4"] in said
     assert said[-1] == []
     assert bench.ending.state == "ended"
+
+
+def test_a_lost_channel_is_filled_in_named_and_commands_go_on():
+    bad = samples(5, 5)
+    bad.values[:, 1] = np.nan
+    script = [*steady(1), (0.1, bad), *steady(2, 10, start_s=0.1)]
+    others = Others(np.array([0.0, 3.0]), np.empty((0, 0)))
+    bench = Bench(script, [(0.06, ARM)], others=others).run()
+    (message,) = (m for m in bench.out.of("commands") if m.quality == "degraded")
+    assert (message.mode, message.values, message.decoded) == ("velocity", (0.5,), (2.0,))
+    said = [[(c.name, c.reason) for c in m.channels if c.reason] for m in bench.out.of("status")]
+    assert [("C4", "values are not finite; filled in")] in said
+    assert said[-1] == []
 
 
 def test_samples_that_are_old_when_they_come_are_stale():

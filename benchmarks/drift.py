@@ -1,0 +1,149 @@
+"""Real spikes that drift: a fixed decoder, and the same behind a running normaliser.
+
+    python benchmarks/drift.py [--seeds 5] [--decoder ridge|kalman|KIND]
+
+Data: `m1_stevenson`, fitted on its first 80 % as they are. On the rest, gain, offset and loss of
+units are injected, growing from nothing at its start to all at its end: gains e^N(0, 0.5²), offsets
+of N(0, 1) standard deviations, a tenth of the units silent by the end. The time constant of the
+normaliser (the stage `zscore`) is chosen within the first 80 %, fitted on their first part and with
+another drift injected into their last fifth; the rest is looked at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bci_server import catalog  # noqa: E402 - found by the line above
+from bci_server.config import Session, load_session  # noqa: E402
+from bci_server.evaluate import evaluate  # noqa: E402
+from benchmarks.harmed import Drift, Harmed  # noqa: E402
+from decoders.artifact import Artifact  # noqa: E402
+from decoders.calibration import calibrate  # noqa: E402
+from decoders.features.smooth import Smooth  # noqa: E402
+from decoders.features.zscore import Zscore  # noqa: E402
+from decoders.models.kalman import Kalman  # noqa: E402
+from decoders.models.ridge import Ridge  # noqa: E402
+from decoders.stage import Chain  # noqa: E402
+from devices.adapters.recording import Recording  # noqa: E402
+
+DATA = ROOT.parent / "shared" / "data" / "m1_stevenson" / "stevenson_first70.npz"
+GAIN, OFFSET, LOST = 0.5, 1.0, 0.1
+TIME_CONSTANTS_S = (10.0, 20.0, 40.0, 80.0, 160.0)
+WARM_UP_S = 5.0
+
+
+def part(folder: Path, start: float, stop: float, source: Path = DATA) -> Recording:
+    """Return bins of the set from one share to another."""
+    file = folder / f"{start:g}-{stop:g}.xdf"
+    if not file.exists():
+        script = ROOT / "examples" / "datasets" / "m1_stevenson.py"
+        command = [sys.executable, script, source, file, "--from", str(start), "--to", str(stop)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return Recording(str(file), stream="spikes", truth="velocity", speed=math.inf, chunk_s=10.0)
+
+
+def drifting(recording: Recording, seed: int) -> Harmed:
+    """Return a recording into which a drift is injected."""
+    with recording.open() as stream:
+        values = np.concatenate([chunk.values for chunk in _chunks(stream)])
+    drift = Drift(seed, len(values), GAIN, OFFSET, LOST, values.std(axis=0))
+    return Harmed(recording, drift)
+
+
+def _chunks(stream: Any) -> Any:
+    from devices.device import EndOfStream
+
+    while True:
+        try:
+            chunk = stream.read(1.0)
+        except EndOfStream:
+            return
+        yield replace(chunk, values=chunk.values.copy())
+
+
+def decoder_of(kind: str) -> tuple[Any, tuple[Any, ...]]:
+    """Return a decoder, and the stages that it wants."""
+    if kind == "ridge":
+        return Ridge(10, 0.3), ()
+    if kind == "kalman":
+        return Kalman(lag=1), (Smooth(0.1),)
+    return catalog.load("decoders", kind)(), ()
+
+
+def fitted(session: Session, recording: Recording) -> Artifact:
+    """Fit."""
+    return calibrate(session.pipeline, session.decoder, [recording], ("vx", "vy"))
+
+
+def r2(session: Session, model: Artifact, device: Any) -> float:
+    """Return the mean R² of the two velocities."""
+    result = evaluate(model, session.pipeline, session.decoder, [device], ("vx", "vy"))
+    return float(np.mean(result.metrics["r2"]))
+
+
+def compare(folder: Path, kind: str, seeds: int) -> dict[str, Any]:
+    """Fit, choose, drift and score."""
+    session = load_session(ROOT / "examples" / "sessions" / "reach.toml")
+    decoder, stages = decoder_of(kind)
+    fixed = replace(
+        session, decoder=decoder, pipeline=replace(session.pipeline, stages=Chain(stages))
+    )
+
+    def normalised(time_constant_s: float) -> Session:
+        chain = Chain((Zscore(time_constant_s, WARM_UP_S), *stages))
+        return replace(fixed, pipeline=replace(fixed.pipeline, stages=chain))
+
+    first, last = part(folder, 0.0, 0.64), part(folder, 0.64, 0.8)
+    chosen = {}
+    for time_constant_s in TIME_CONSTANTS_S:
+        tried = normalised(time_constant_s)
+        chosen[time_constant_s] = r2(tried, fitted(tried, first), drifting(last, 1000))
+        print(
+            f"  within the fit, {time_constant_s:g} s: R² {chosen[time_constant_s]:.3f}", flush=True
+        )
+    best = max(chosen, key=chosen.__getitem__)
+    fit, rest = part(folder, 0.0, 0.8), part(folder, 0.8, 1.0)
+    result: dict[str, Any] = {"decoder": kind, "chosen_s": best, "within_fit": chosen}
+    for name, tried in (("fixed", fixed), ("normalised", normalised(best))):
+        model = fitted(tried, fit)
+        result[name] = {
+            "as it is": r2(tried, model, rest),
+            "drifting": [r2(tried, model, drifting(rest, seed)) for seed in range(seeds)],
+        }
+    return result
+
+
+def main() -> None:
+    """Print the figures."""
+    ask = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    ask.add_argument("--decoder", default="ridge")
+    ask.add_argument("--seeds", type=int, default=5)
+    ask.add_argument("--json", type=Path, help="write them here, too")
+    asked = ask.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        result = compare(Path(name), asked.decoder, asked.seeds)
+    for kind in ("fixed", "normalised"):
+        drifted = result[kind]["drifting"]
+        print(
+            f"{asked.decoder} {kind}: R² {result[kind]['as it is']:.3f} as it is; drifting "
+            f"{np.mean(drifted):.3f} ({min(drifted):.3f} to {max(drifted):.3f})"
+        )
+    if asked.json:
+        asked.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
