@@ -1,4 +1,3 @@
-
 import pytest
 
 from tests.bci_server.export.sessions import write_session
