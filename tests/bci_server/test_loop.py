@@ -198,7 +198,8 @@ def test_a_lost_channel_is_filled_in_named_and_commands_go_on():
     others = Others(np.array([0.0, 3.0]), np.empty((0, 0)))
     bench = Bench(script, [(0.06, ARM)], others=others).run()
     (message,) = (m for m in bench.out.of("commands") if m.quality == "degraded")
-    assert (message.mode, message.values, message.decoded) == ("velocity", (0.5,), (2.0,))
+    assert (message.mode, message.reason, message.decoded) == ("velocity", "", (2.0,))
+    assert message.values[0] > 0
     said = [[(c.name, c.reason) for c in m.channels if c.reason] for m in bench.out.of("status")]
     assert [("C4", "values are not finite; filled in")] in said
     assert said[-1] == []
