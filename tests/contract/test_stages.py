@@ -24,6 +24,8 @@ from decoders.features.rereference import Rereference
 from decoders.features.smooth import Smooth
 from decoders.features.spike_counts import SpikeCounts
 from decoders.features.spike_power import SpikePower
+from decoders.features.square_root import SquareRoot
+from decoders.features.window import Window
 from decoders.features.zscore import Zscore
 from decoders.output import Command, Output
 from decoders.pipeline import Decoded, Pipeline
@@ -76,6 +78,12 @@ CASES = {
     "log_power": [
         Case(LogPower(), wrong=None),
         Case(LogPower(0.5), wrong=Signal(2.0, EEG.channels, "uV"), hop_s=0.02),
+    ],
+    "square_root": [Case(SquareRoot(), wrong=None)],
+    "window": [
+        Case(Window(0.5), wrong=Signal(2.0, EEG.channels, "uV")),
+        Case(Window(0.31, 5), wrong=Signal(10.0, EEG.channels, "uV"), hop_s=0.02),
+        Case(Window(0.05, 5), wrong=SLOW),
     ],
     "covariance": [
         Case(Covariance(1.0), wrong=Signal(1.0, EEG.channels, "uV"), hop_s=0.02),
