@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from importlib.metadata import PackageNotFoundError, version
 from operator import add
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
 from decoders.stage import Mismatch
 from decoders.stopping import EvidenceKind, Stopping, fit_stopping
+from decoders.training.job import train_apart
+from decoders.training.recipe import Trained
 from decoders.trials import Trials
 from devices.device import Device
 from devices.signal import Signal
@@ -31,6 +34,7 @@ from devices.signal import Signal
 __all__ = ["calibrate", "training_of"]
 
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "pyriemann", "bci-server")
+_TRAINING_LIBRARIES = ("torch", "onnx", "onnxruntime")
 _FEWEST_TRIALS = 3
 
 
@@ -40,6 +44,7 @@ def calibrate(
     recordings: Sequence[Device],
     target: Sequence[str] = (),
     progress: Progress | None = None,
+    checkpoints: Path | None = None,
 ) -> Artifact:
     """Fit `decoder` on recordings, or on anything else that is a device and comes to an end.
 
@@ -55,6 +60,10 @@ def calibrate(
         For a continuous decoder, which channels of the devices' truth it shall say; empty: all.
     progress
         Is told how far it is.
+    checkpoints
+        A decoder that is trained for minutes is trained in a process of its own, which keeps its
+        checkpoints in this folder, and goes on from those that are there. None: it is trained in
+        this process, and keeps nothing.
 
     Raises
     ------
@@ -62,6 +71,8 @@ def calibrate(
         A recording cannot be read.
     Mismatch
         There is too little, or the wrong kind, to fit on; says what there is.
+    TrainingFailed
+        The process that trains has ended without weights.
     """
     if not recordings:
         raise Mismatch("there is no recording to fit on; name at least one")
@@ -70,7 +81,8 @@ def calibrate(
         gathered = [gather(device, pipeline, progress) for device in recordings]
         picked = same_source(gathered)
         training = training_of(gathered, pipeline, decoder, target)
-        said = leave_out(decoder, training, progress)
+        fit = _fitting(decoder, checkpoints, progress)
+        said = leave_out(decoder, training, progress, fit)
         evidence: EvidenceKind = "sum" if pipeline.trials is None else pipeline.trials.evidence
         metrics = score(decoder, training, said, evidence)
         stopping = _stopping(pipeline, training, said)
@@ -78,7 +90,7 @@ def calibrate(
             metrics |= {"stopping": stopping_scores(training, said, stopping, picked.rate_hz)}
         if progress is not None:
             progress("fitting", 0.0)
-        weights = {**decoder.fit(training), **_others(gathered, pipeline.lost_channels)}
+        weights = {**fit(training), **_others(gathered, pipeline.lost_channels)}
     return Artifact(
         decoder=describe(decoder),
         pipeline=describe_pipeline(pipeline),
@@ -88,7 +100,7 @@ def calibrate(
         weights=weights,
         training_sha256=_sha256(training),
         metrics=metrics,
-        versions=_versions(),
+        versions=_versions(decoder),
         stopping=stopping,
     )
 
@@ -108,6 +120,14 @@ def _others(gathered: Sequence[Gathered], recipe: LostChannels | None) -> Weight
     if recipe is None or not fits:
         return {}
     return reduce(add, fits).result(recipe).weights()
+
+
+def _fitting(
+    decoder: Decoder, checkpoints: Path | None, progress: Progress | None
+) -> Callable[[Training], Weights]:
+    if checkpoints is None or not isinstance(decoder, Trained):
+        return decoder.fit
+    return partial(train_apart, decoder, folder=checkpoints, progress=progress)
 
 
 def training_of(
@@ -265,9 +285,9 @@ def _sha256(training: Training) -> str:
     return digest.hexdigest()
 
 
-def _versions() -> dict[str, str]:
+def _versions(decoder: Decoder) -> dict[str, str]:
     found = {}
-    for name in _LIBRARIES:
+    for name in _LIBRARIES + (_TRAINING_LIBRARIES if isinstance(decoder, Trained) else ()):
         try:
             found[name] = version(name)
         except PackageNotFoundError:  # run from the source tree, or not needed to fit this one

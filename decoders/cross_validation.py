@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.decoder import Decoder, Decoding, Moment, Training
+from decoders.decoder import Decoder, Decoding, Moment, Training, Weights
 from decoders.folds import mixed_trial_folds, trial_folds
 from decoders.gathering import Progress
 from decoders.output import Command, Output, Prediction
 from decoders.scores import class_scores, continuous_scores
 from decoders.stopping import EvidenceKind, Stopping
+from decoders.training.recipe import Trained
 from decoders.trials import decide
 from devices.signal import Chunk
 
@@ -62,7 +63,8 @@ def cross_validate(
     """Score `decoder` by blocked cross-validation, each row decoded by the live step.
 
     Classes: whole trials are left out, of each class in the order of time, and scored by the
-    decision that ends them. Continuous: blocks of consecutive rows are left out.
+    decision that ends them. Continuous: blocks of consecutive rows are left out. A network, for
+    which each part takes minutes, says itself how many, the last ones, are enough (`folds`).
 
     Returns
     -------
@@ -76,14 +78,29 @@ def cross_validate(
     return score(decoder, training, leave_out(decoder, training, progress), evidence)
 
 
-def leave_out(decoder: Decoder, training: Training, progress: Progress | None = None) -> Said:
-    """Decode every row by a decoder that was fitted without it: see `cross_validate`."""
+def leave_out(
+    decoder: Decoder,
+    training: Training,
+    progress: Progress | None = None,
+    fit: Callable[[Training], Weights] | None = None,
+) -> Said:
+    """Decode every row by a decoder that was fitted without it: see `cross_validate`.
+
+    Parameters
+    ----------
+    decoder, training
+        What is fitted, on what.
+    progress
+        Is told how far it is.
+    fit
+        Takes the place of the decoder's own.
+    """
     said: list[tuple[int, Output]] = []
-    folds = list(_folds(decoder, training))
+    folds = _folds(decoder, training)
     for number, left_out in enumerate(folds):
         if progress is not None:
             progress("cross-validation", number / len(folds))
-        said += _decode(decoder, training, left_out)
+        said += _decode(decoder, fit or decoder.fit, training, left_out)
     return said
 
 
@@ -93,7 +110,7 @@ def score(
     """Score what `leave_out` gave: see `cross_validate`."""
     classes = decoder.task == "classes"
     scores = _score_trials(training, said, evidence) if classes else _score_rows(training, said)
-    return scores | {"folds": len(list(_folds(decoder, training)))}
+    return scores | {"folds": len(_folds(decoder, training))}
 
 
 def trials_of(training: Training, said: Said) -> list[LeftOutTrial]:
@@ -136,12 +153,12 @@ def stopping_scores(
     }
 
 
-def _folds(decoder: Decoder, training: Training) -> Iterator[NDArray[np.bool_]]:
+def _folds(decoder: Decoder, training: Training) -> list[NDArray[np.bool_]]:
+    most = decoder.folds if isinstance(decoder, Trained) else 2 * _FOLDS
     if decoder.task == "continuous":
-        return _row_folds(len(training.features))
-    if getattr(decoder, "shares_classes", False):
-        return mixed_trial_folds(training, 2 * _FOLDS)
-    return trial_folds(training, 2 * _FOLDS)
+        return list(_row_folds(len(training.features)))[-most:]
+    parting = mixed_trial_folds if getattr(decoder, "shares_classes", False) else trial_folds
+    return list(parting(training, min(max(2, most), 2 * _FOLDS)))[-most:]
 
 
 def _row_folds(n: int) -> Iterator[NDArray[np.bool_]]:
@@ -151,14 +168,17 @@ def _row_folds(n: int) -> Iterator[NDArray[np.bool_]]:
 
 
 def _decode(
-    decoder: Decoder, training: Training, left_out: NDArray[np.bool_]
+    decoder: Decoder,
+    fit: Callable[[Training], Weights],
+    training: Training,
+    left_out: NDArray[np.bool_],
 ) -> Iterator[tuple[int, Output]]:
     """Fit on all but some rows, decode those as if live; yield the row and what was said."""
     kept = ~left_out
     # What was left out parts the groups beside it: no history reaches over it.
     parted = np.cumsum(np.diff(left_out, prepend=left_out[:1]) != 0)
     groups = training.groups * (int(parted[-1]) + 1) + parted
-    weights = decoder.fit(replace(training, groups=groups).part(kept))
+    weights = fit(replace(training, groups=groups).part(kept))
     decoding: Decoding | None = None
     group = None
     for row in np.flatnonzero(left_out):

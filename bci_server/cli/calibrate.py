@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,11 +49,14 @@ def calibrate(
         raise CommandError(f"{folder} is there already; add --replace to overwrite it")
     devices = recordings(described, recording, stream, markers)
     target = described.target.channels if described.target else ()
+    checkpoints = folder.with_name(f"{folder.name}.training")
     with activity(shown=not as_json) as tell:
         from decoders.calibration import calibrate as fit
 
-        model = fit(described.pipeline, described.decoder, devices, target, tell)
+        model = fit(described.pipeline, described.decoder, devices, target, tell, checkpoints)
     model.save(folder, replace=replace)
+    if checkpoints.exists():
+        shutil.rmtree(checkpoints)
     summary = _summary(folder, model)
     write_json(summary) if as_json else _show(summary)
 

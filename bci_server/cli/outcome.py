@@ -42,6 +42,7 @@ def exit_of(error: BaseException) -> Exit | None:
     from bci_server.supervisor import PortTaken
     from decoders.artifact import ArtifactError
     from decoders.stage import Mismatch
+    from decoders.training.job import TrainingFailed
     from devices.device import DeviceError, DeviceNotFound, DeviceRefused
 
     match error:
@@ -53,7 +54,7 @@ def exit_of(error: BaseException) -> Exit | None:
             return Exit.BAD_INPUT
         case ArtifactError() | DeviceRefused() | Mismatch() | LibraryError() | ExportError():
             return Exit.BAD_INPUT
-        case ClientError() | DeviceError() | PortTaken():
+        case ClientError() | DeviceError() | PortTaken() | TrainingFailed():
             return Exit.FAILED
         case FileNotFoundError(filename=name) if name is not None:
             return Exit.NOT_FOUND

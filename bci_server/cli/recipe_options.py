@@ -61,10 +61,20 @@ def summary_of(thing: object) -> str:
 
 
 def documented_fields(recipe: type) -> dict[str, str]:
-    """Return what the docstring's section *Parameters* (numpydoc) says of each field."""
+    """Return what the docstrings' sections *Parameters* (numpydoc) say of each field.
+
+    Those of the classes that it derives from count too.
+    """
+    helps: dict[str, str] = {}
+    for each in reversed(recipe.__mro__):
+        helps |= _documented(inspect.cleandoc(each.__doc__ or ""))
+    return helps
+
+
+def _documented(text: str) -> dict[str, str]:
     section = re.search(
         r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)",
-        inspect.getdoc(recipe) or "",
+        text,
         re.MULTILINE | re.DOTALL,
     )
     helps: dict[str, str] = {}

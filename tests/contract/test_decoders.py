@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 import decoders.models
+from bci_server.cli.recipe_options import documented_fields
 from decoders.artifact import Artifact
 from decoders.decoder import Moment, Training
 from decoders.describe import describe, describe_pipeline
@@ -185,7 +186,7 @@ def test_a_kind_exports_one_recipe_that_is_documented(kind: str) -> None:
     (name,) = module.__all__
     recipe = getattr(module, name)
     assert recipe.__dataclass_params__.frozen
-    assert all(field.name in recipe.__doc__ for field in fields(recipe))
+    assert {field.name for field in fields(recipe)} <= set(documented_fields(recipe))
     assert all(isinstance(case.recipe, recipe) for case in CASES[kind])
 
 

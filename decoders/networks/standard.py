@@ -1,0 +1,64 @@
+"""What every network begins with, and how several are one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+__all__ = ["Mean", "Standardized", "limit_norms"]
+
+_LIMIT = 10.0
+
+
+class Standardized(nn.Module):
+    """Zero mean and a deviation of 1 by fixed numbers; cut to 10 deviations of either sign.
+
+    So an artefact of 1e12 moves a network no further than one of ten deviations.
+
+    Parameters
+    ----------
+    mean, inverse
+        Of the training, float32; they spread over the inputs as arrays do.
+    """
+
+    mean: Tensor
+    inverse: Tensor
+
+    def __init__(self, mean: NDArray[np.float32], inverse: NDArray[np.float32]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.from_numpy(mean))
+        self.register_buffer("inverse", torch.from_numpy(inverse))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` in deviations."""
+        return torch.clamp((x - self.mean) * self.inverse, -_LIMIT, _LIMIT)
+
+
+class Mean(nn.Module):
+    """Several classifiers of windows as one: the mean of their probabilities.
+
+    Parameters
+    ----------
+    members
+        Each gives (n, n_classes) scores.
+    """
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Return (n, n_classes) probabilities."""
+        said = [torch.softmax(member(windows), dim=1) for member in self.members]
+        return torch.stack(said).mean(dim=0)
+
+
+def limit_norms(weight: Tensor, largest: float) -> None:
+    """Shrink, in place, the rows of `weight` whose Euclidean norm is above `largest`."""
+    rows = weight.flatten(1)
+    norms = rows.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    rows *= (largest / norms).clamp(max=1.0)
