@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from bci_server.wire import DataMessage, Limit, SessionState
+from devices.signal import EventKind
 
 __all__ = [
     "Answer",
@@ -96,10 +97,16 @@ class ClearStop(_Called, frozen=True, kw_only=True, tag="clear"):
 
 
 class Mark(_Called, frozen=True, kw_only=True, tag="mark"):
-    """Something happened now; the answer says at which sample."""
+    """Something happened; the answer says at which sample. See `devices.signal.Event`.
+
+    `sample` says of which sample it is said; none: it happened now.
+    """
 
     label: str
     source: str = "client"
+    kind: EventKind = "marker"
+    values: tuple[float, ...] = ()
+    sample: int | None = None
 
 
 class WatchSignal(_Called, frozen=True, kw_only=True, tag="watch_signal"):

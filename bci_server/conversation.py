@@ -28,12 +28,14 @@ from bci_server.link.web_end import LinkLost
 from bci_server.live import Live
 from bci_server.outbox import Listener
 from bci_server.wire import (
+    Adapt,
     Arm,
     Auth,
     Clear,
     ClientMessage,
     Disarm,
     ErrorMessage,
+    FeedbackCall,
     MarkerCall,
     Ping,
     Renew,
@@ -49,8 +51,11 @@ WRONG_DATA = 1003
 BAD_MESSAGE = 4400
 UNAUTHORIZED = 4401
 
-_NEEDS_CONTROL = (MarkerCall, Arm, Renew, Disarm, Clear)
-_TYPES = "auth, subscribe, unsubscribe, ping, marker, arm, renew, disarm, stop, clear"
+_NEEDS_CONTROL = (MarkerCall, FeedbackCall, Adapt, Arm, Renew, Disarm, Clear)
+_EngineCall = MarkerCall | FeedbackCall | Adapt | Arm | Renew | Disarm | Stop | Clear
+_TYPES = (
+    "auth, subscribe, unsubscribe, ping, marker, feedback, adapt, arm, renew, disarm, stop, clear"
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -198,9 +203,7 @@ class Conversation:
         hub.subscribe(self._listener, topics, message.rate_hz)
         self._live.watch()
 
-    async def _ask_engine(
-        self, message: MarkerCall | Arm | Renew | Disarm | Stop | Clear
-    ) -> Result:
+    async def _ask_engine(self, message: _EngineCall) -> Result:
         live = self._live
         if isinstance(message, Stop):
             # The effector need not wait for the engine to agree.
@@ -228,10 +231,20 @@ class Conversation:
             fix=answer.fix,
         )
 
-    def _control(self, message: MarkerCall | Arm | Renew | Disarm | Stop | Clear) -> Control:
+    def _control(self, message: _EngineCall) -> Control:
         match message:
             case MarkerCall():
                 return Mark(label=message.label)
+            case FeedbackCall():
+                return Mark(
+                    label=message.label,
+                    kind=message.kind,
+                    values=message.values,
+                    sample=message.sample,
+                )
+            case Adapt():
+                version = () if message.version is None else (float(message.version),)
+                return Mark(label=message.action, kind="adapt", values=version)
             case Arm():
                 return ArmLease(holder=self._holder, limits=message.limits)
             case Renew():

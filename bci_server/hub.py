@@ -39,10 +39,11 @@ HISTORY: dict[Topic, int] = {
     "signal": 32,
     "status": 256,
     "markers": 4096,
+    "versions": 1024,
 }
 """How many messages of each topic are kept for clients that come back."""
 
-_NEVER_THINNED: frozenset[Topic] = frozenset({"status", "markers", "signal"})
+_NEVER_THINNED: frozenset[Topic] = frozenset({"status", "markers", "versions", "signal"})
 """In order; and of the signal, `rate_hz` is how many samples a second the engine is asked for."""
 
 

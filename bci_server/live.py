@@ -41,7 +41,7 @@ from devices.clock import MONOTONIC, Clock
 
 __all__ = ["CAPABILITIES", "Engine", "Live", "server_name"]
 
-CAPABILITIES = ("resume", "markers", "arming", "signal")
+CAPABILITIES = ("resume", "markers", "feedback", "arming", "signal")
 
 _DISPLAY_RATE_HZ = 250.0
 """Rate of the signal for clients that name none."""

@@ -17,8 +17,10 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
+
+import msgspec
 
 from bci_server.control import (
     Answer,
@@ -40,6 +42,7 @@ from bci_server.messages import (
     recording_answer,
     recording_status,
     token_message,
+    version_message,
 )
 from bci_server.recorder import Recorder
 from bci_server.safety.guard import Guard
@@ -56,7 +59,7 @@ from bci_server.wire import (
 )
 from decoders.decoder import Event
 from decoders.lost_channels import Reason
-from decoders.output import Command, Output, Prediction, Token
+from decoders.output import Adapted, Command, Output, Prediction, Token
 from decoders.pipeline import Decoded, Run
 from devices.clock import Clock
 from devices.device import DeviceError, EndOfStream, Stream
@@ -107,12 +110,15 @@ class About:
         The decoder, its version and its weights' hash.
     scheduling
         ``"fifo"``, ``"nice"`` or ``"normal"``.
+    adapts
+        The decoder learns while it runs.
     """
 
     session: str
     device: str
     decoder: DecoderName
     scheduling: str = "normal"
+    adapts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +297,15 @@ class Loop:
                     self._put(prediction_message(output, sample, ledger, quality, decoder))
                 case Token():
                     self._put(token_message(output, sample, ledger, quality, decoder))
+                case Adapted():
+                    self._changed(output, ledger)
+
+    def _changed(self, version: Adapted, ledger: Ledger) -> None:
+        """Take in that another version of the decoder speaks from now on."""
+        decoder = msgspec.structs.replace(self._about.decoder, hash=version.hash)
+        self._about = replace(self._about, decoder=decoder)
+        self._guard.decoder = decoder
+        self._put(version_message(version, self._sample, ledger, decoder))
 
     def _command(self, command: Command | None, quality: Quality) -> None:
         age_ms = 1e3 * (self._clock.now() - self._ledger.sampled_s)
@@ -354,8 +369,20 @@ class Loop:
                 self._status_due_s = self._clock.now()
 
     def _mark(self, mark: Mark) -> None:
-        sample = max(0, self._n_samples - 1)
-        self._marks.append(Event(sample, mark.label, mark.source))
+        if mark.kind == "adapt" and not self._about.adapts:
+            error = "this session does not adapt, so there is nothing to switch"
+            fix = "add [adaptation] to its file and restart it"
+            self._controls.answer(Answer(call=mark.call, ok=False, error=error, fix=fix))
+            return
+        newest = max(0, self._n_samples - 1)
+        if mark.sample is not None and mark.sample > newest:
+            error = f"sample {mark.sample} has not come yet; the newest is {newest}"
+            fix = "name the sample of a message that you received, or none: then it is the newest"
+            self._controls.answer(Answer(call=mark.call, ok=False, error=error, fix=fix))
+            return
+        sample, heard = (newest, None) if mark.sample is None else (mark.sample, newest)
+        event = Event(sample, mark.label, mark.source, mark.kind, mark.values, heard)
+        self._marks.append(event)
         self._controls.answer(Answer(call=mark.call, ok=True, sample=sample))
 
     def _record(self, asked: StartRecording | StopRecording) -> None:

@@ -17,10 +17,11 @@ from bci_server.wire import (
     Quality,
     RecordingStatus,
     TokenMessage,
+    VersionMessage,
 )
 from decoders.decoder import Event
 from decoders.lost_channels import Reason
-from decoders.output import Prediction, Token
+from decoders.output import Adapted, Prediction, Token
 from decoders.pipeline import Decoded
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "recording_answer",
     "recording_status",
     "token_message",
+    "version_message",
 ]
 
 _REASONS: Mapping[Reason, str] = {
@@ -84,6 +86,28 @@ def marker_message(event: Event, ledger: Ledger) -> MarkerMessage:
         ledger=ledger,
         label=event.label,
         source=event.source,
+        kind=event.kind,
+        values=event.values,
+    )
+
+
+def version_message(
+    said: Adapted, sample: int, ledger: Ledger, decoder: DecoderName
+) -> VersionMessage:
+    """Return the message of a change of version at `sample`."""
+    return VersionMessage(
+        topic="versions",
+        sample=sample,
+        ledger=ledger,
+        decoder=decoder,
+        version=said.version,
+        hash=said.hash,
+        parent=said.parent,
+        reason=said.reason,
+        first=said.first,
+        last=said.last,
+        n_rows=said.n_rows,
+        n_labels=said.n_labels,
     )
 
 

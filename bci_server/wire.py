@@ -16,11 +16,16 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from decoders.feedback import problem_with
 from decoders.output import Mode
+from devices.signal import EventKind
 
+FeedbackKind = Literal["target", "label", "reward", "error", "position"]
 Quality = Literal["good", "degraded", "bad"]
 SessionState = Literal["idle", "starting", "running", "stalled", "ended", "failed"]
-Topic = Literal["commands", "tokens", "predictions", "features", "signal", "status", "markers"]
+Topic = Literal[
+    "commands", "tokens", "predictions", "features", "signal", "status", "markers", "versions"
+]
 NeutralReason = Literal[
     "",
     "disarmed",
@@ -167,10 +172,31 @@ class FeaturesMessage(_Data, frozen=True, kw_only=True, tag="features"):
 
 
 class MarkerMessage(_Data, frozen=True, kw_only=True, tag="marker"):
-    """Something that happened, bound to a sample. In order, nothing skipped."""
+    """Something that happened, bound to a sample. In order, nothing skipped.
+
+    `kind` is ``marker``, or says what feedback it was; `values` are its numbers.
+    """
 
     label: str
     source: str
+    kind: EventKind = "marker"
+    values: tuple[float, ...] = ()
+
+
+class VersionMessage(_Data, frozen=True, kw_only=True, tag="version"):
+    """Which version of a decoder that adapts says what follows. In order, nothing skipped.
+
+    See `decoders.output.Adapted`: `first` and `last` are the samples that taught it.
+    """
+
+    version: int
+    hash: str
+    parent: int
+    reason: str
+    first: int
+    last: int
+    n_rows: int
+    n_labels: int
 
 
 class ChannelHealth(msgspec.Struct, frozen=True):
@@ -323,6 +349,40 @@ class MarkerCall(_Call, frozen=True, kw_only=True, tag="marker"):
     label: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
 
+class FeedbackCall(_Call, frozen=True, kw_only=True, tag="feedback"):
+    """Say what happened in the world; decoders that adapt learn from it.
+
+    Parameters
+    ----------
+    kind
+        ``target``: what there is to reach, in `values` where it is. ``label``: what was meant, a
+        class in `label` or values. ``reward``: one value. ``error``: the last decision was wrong.
+        ``position``: where the effector is.
+    sample
+        Which sample it is about; none: the newest.
+    """
+
+    kind: FeedbackKind
+    label: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    values: Annotated[tuple[float, ...], msgspec.Meta(max_length=64)] = ()
+    sample: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+    def __post_init__(self) -> None:
+        if problem := problem_with(self.kind, self.label, self.values):
+            raise ValueError(problem)
+
+
+class Adapt(_Call, frozen=True, kw_only=True, tag="adapt"):
+    """Switch the adaptation on or off, or go back to an earlier version, which switches it off."""
+
+    action: Literal["on", "off", "rollback"]
+    version: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.action == "rollback") != (self.version is not None):
+            raise ValueError("version goes with rollback, and rollback with a version")
+
+
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far and how fast one command may go.
 
@@ -379,10 +439,22 @@ DataMessage = (
     | FeaturesMessage
     | MarkerMessage
     | StatusMessage
+    | VersionMessage
 )
 ServerMessage = Hello | Result | ErrorMessage | DataMessage
 ClientMessage = (
-    Auth | Subscribe | Unsubscribe | Ping | MarkerCall | Arm | Renew | Disarm | Stop | Clear
+    Auth
+    | Subscribe
+    | Unsubscribe
+    | Ping
+    | MarkerCall
+    | FeedbackCall
+    | Adapt
+    | Arm
+    | Renew
+    | Disarm
+    | Stop
+    | Clear
 )
 
 

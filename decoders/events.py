@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from decoders.blocks import Block
 from decoders.decoder import Event
+from decoders.feedback import event_of
 from devices.signal import Marker
 
 __all__ = ["Binding"]
@@ -70,9 +71,11 @@ class Binding:
         horizon_s = last_s + self._half_s
         ready = [m for m in self._waiting if m.time_s < horizon_s]
         self._waiting = [m for m in self._waiting if m.time_s >= horizon_s]
-        events = [Event(self._sample(m.time_s), m.label) for m in ready]
-        events += [e for e in self._bound if e.sample <= block.sample]
-        self._bound = [e for e in self._bound if e.sample > block.sample]
+        events = [event_of(self._sample(m.time_s), m.label) for m in ready]
+        # What is said now came after the newest sample: so the first block that ends later is the
+        # first that can know it, however the samples are cut.
+        events += [e for e in self._bound if e.known < block.sample]
+        self._bound = [e for e in self._bound if e.known >= block.sample]
         return tuple(sorted(events, key=lambda e: e.sample))
 
     def _sample(self, time_s: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Alternative", "Command", "Mode", "Output", "Prediction", "Token"]
+__all__ = ["Adapted", "Alternative", "Command", "Mode", "Output", "Prediction", "Token"]
 
 Mode = Literal["velocity", "position", "grasp", "click", "neutral"]
 
@@ -74,4 +74,34 @@ class Token:
     alternatives: tuple[Alternative, ...] = ()
 
 
-Output = Prediction | Command | Token
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """Which version of the decoder says what follows, and why.
+
+    Parameters
+    ----------
+    version
+        Its number; 0 is the calibrated one.
+    hash
+        Of its weights, see `decoders.versions.weights_hash`.
+    parent
+        The version that it was learned from.
+    reason
+        What it was learned from, or who asked for it; or why what was learned was refused.
+    first, last
+        Samples of the data that taught it.
+    n_rows, n_labels
+        How many rows, and how many labels, targets or rewards.
+    """
+
+    version: int
+    hash: str
+    parent: int
+    reason: str
+    first: int
+    last: int
+    n_rows: int
+    n_labels: int
+
+
+Output = Prediction | Command | Token | Adapted

@@ -6,7 +6,8 @@ SHA-256 over the outputs in order. Each one is
   float64, the decision as text (empty: none), the cue's sample as int64 (-1: none); or
 - ``C``, then the sample as int64, the number of values as uint32, each value as float64, as
   decoded, before any gate; or
-- ``T``, then the sample and the item as int64, the text, and one byte: 1 for final, else 0.
+- ``T``, then the sample and the item as int64, the text, and one byte: 1 for final, else 0; or
+- ``A``, then the sample and the version's number as int64, and its hash as text.
 
 Numbers are little-endian; a text is the number of its bytes as uint32, then UTF-8. Whoever reads
 the messages of the WebSocket can compute the same: JSON and msgpack both keep every bit of a
@@ -19,7 +20,7 @@ import hashlib
 import struct
 from collections.abc import Sequence
 
-from decoders.output import Command, Output, Prediction
+from decoders.output import Adapted, Command, Output, Prediction
 
 __all__ = ["OutputHash"]
 
@@ -36,6 +37,8 @@ class OutputHash:
             self.prediction(sample, output.probabilities, output.decision, output.cue_sample)
         elif isinstance(output, Command):
             self.command(sample, output.values)
+        elif isinstance(output, Adapted):
+            self.version(sample, output.version, output.hash)
         else:
             self.token(sample, output.item, output.text, is_final=output.is_final)
 
@@ -59,6 +62,10 @@ class OutputHash:
         """Take in a token, or the fields of its message."""
         self._sha256.update(b"T" + struct.pack("<qq", sample, item))
         self._sha256.update(_text(text) + bytes([is_final]))
+
+    def version(self, sample: int, number: int, hash_: str) -> None:
+        """Take in a change of version, or the fields of its message."""
+        self._sha256.update(b"A" + struct.pack("<qq", sample, number) + _text(hash_))
 
     def hexdigest(self) -> str:
         """Return the hash of all that was taken in so far."""

@@ -14,14 +14,15 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from decoders.output import Command, Output, Prediction, Token
+from decoders.output import Adapted, Command, Output, Prediction, Token
 
 __all__ = ["Transcript", "parse_line", "plain_number"]
 
-_TYPES: dict[str, type[Prediction] | type[Command] | type[Token]] = {
+_TYPES: dict[str, type[Prediction] | type[Command] | type[Token] | type[Adapted]] = {
     "prediction": Prediction,
     "command": Command,
     "token": Token,
+    "adapted": Adapted,
 }
 
 

@@ -80,7 +80,7 @@ class Trials:
         return [
             Trial(e.sample, self.labels[e.label], e.sample + start, e.sample + end)
             for e in events
-            if e.label in self.labels
+            if e.kind == "marker" and e.label in self.labels
         ]
 
     def start(self, rate_hz: float, hop: int, stopping: Stopping | None = None) -> Deciding:

@@ -6,11 +6,14 @@ Nothing else crosses between devices and decoders.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Chunk", "Event", "Marker", "Signal"]
+__all__ = ["Chunk", "Event", "EventKind", "Marker", "Signal"]
+
+EventKind = Literal["marker", "target", "label", "reward", "error", "position", "adapt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,25 @@ class Event:
         What happened.
     source
         Who said so: ``"device"``, ``"client"``.
+    kind
+        ``"marker"``, or what feedback it is: a ``target`` to reach, the ``label`` that was meant, a
+        ``reward``, an ``error`` of the last decision, the ``position`` of the effector; or a switch
+        of the adaptation (``adapt``). See `decoders.feedback`.
+    values
+        Its numbers, if it has any: where the target is, how much reward.
+    heard
+        Index of the newest sample when it was said, where that is not `sample`: what is said of
+        the past. It counts from the first block on that ends after it.
     """
 
     sample: int
     label: str
     source: str = "device"
+    kind: EventKind = "marker"
+    values: tuple[float, ...] = ()
+    heard: int | None = None
+
+    @property
+    def known(self) -> int:
+        """Index of the newest sample when it was said."""
+        return self.sample if self.heard is None else self.heard

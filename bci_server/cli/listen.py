@@ -27,10 +27,10 @@ def listen(
     topics: Annotated[
         str,
         typer.Option(
-            help="What to listen to, with commas: commands, predictions, tokens, markers, status, "
-            "features, signal."
+            help="What to listen to, with commas: commands, predictions, tokens, markers, "
+            "versions, status, features, signal."
         ),
-    ] = "predictions,commands,tokens,markers,status",
+    ] = "predictions,commands,tokens,markers,versions,status",
     rate_hz: Annotated[
         float | None,
         typer.Option(min=0.01, help="At most so many a second, where some may be skipped."),

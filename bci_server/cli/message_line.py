@@ -13,6 +13,7 @@ from bci_server.wire import (
     SignalMessage,
     StatusMessage,
     TokenMessage,
+    VersionMessage,
 )
 
 __all__ = ["bar", "message_line", "status_words"]
@@ -57,13 +58,21 @@ def _words(message: DataMessage) -> str:
                 "" if message.is_final else " …"
             )
         case MarkerMessage():
-            return f"{message.label} at sample {message.sample} ({message.source})"
+            return f"{_event(message)} at sample {message.sample} ({message.source})"
         case StatusMessage():
             return status_words(message)
         case SignalMessage():
             return f"{len(message.values)} samples × {len(message.channels)} ch, {message.unit}"
+        case VersionMessage():
+            return f"version {message.version} ({message.hash}): {message.reason}"
         case FeaturesMessage():
             return _named(message.names, message.values)
+
+
+def _event(message: MarkerMessage) -> str:
+    kind = "" if message.kind == "marker" else message.kind
+    words = [word for word in (kind, message.label) if word]
+    return " ".join([*words, *(f"{v:g}" for v in message.values)])
 
 
 def _prediction(message: PredictionMessage) -> str:

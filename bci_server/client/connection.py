@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ssl import SSLContext
 from types import TracebackType
-from typing import Self, get_args
+from typing import Literal, Self, get_args
 
 import msgspec
 
@@ -20,11 +20,14 @@ from bci_server.client.lease import Lease
 from bci_server.client.line import Line, LineClosed, stream_address
 from bci_server.client.subscription import Inbox, Subscription
 from bci_server.wire import (
+    Adapt,
     Arm,
     Clear,
     DataMessage,
     Disarm,
     FeaturesMessage,
+    FeedbackCall,
+    FeedbackKind,
     Hello,
     Limit,
     MarkerCall,
@@ -42,7 +45,19 @@ from bci_server.wire import (
 
 __all__ = ["Client", "connect"]
 
-_Call = Subscribe | Unsubscribe | Ping | MarkerCall | Arm | Renew | Disarm | Stop | Clear
+_Call = (
+    Subscribe
+    | Unsubscribe
+    | Ping
+    | MarkerCall
+    | FeedbackCall
+    | Adapt
+    | Arm
+    | Renew
+    | Disarm
+    | Stop
+    | Clear
+)
 
 _DATA = get_args(DataMessage)
 _CALL_TIMEOUT_S = 5.0
@@ -202,6 +217,38 @@ class Client:
     async def marker(self, label: str) -> int | None:
         """Say that something happened now, and return the sample it was bound to."""
         return (await self.ask(MarkerCall(id=0, label=label))).sample
+
+    async def feedback(
+        self,
+        kind: FeedbackKind,
+        label: str = "",
+        values: Sequence[float] = (),
+        sample: int | None = None,
+    ) -> int | None:
+        """Say what happened in the world, and return the sample it was bound to.
+
+        Parameters
+        ----------
+        kind
+            ``"target"``, ``"label"``, ``"reward"``, ``"error"`` or ``"position"``.
+        label, values
+            What: a name, and numbers such as where a target is.
+        sample
+            Which sample it is about, as a message gave it; None: the newest.
+
+        Raises
+        ------
+        ValueError
+            Such feedback lacks what it needs; says what.
+        """
+        call = FeedbackCall(id=0, kind=kind, label=label, values=tuple(values), sample=sample)
+        return (await self.ask(call)).sample
+
+    async def adapt(
+        self, action: Literal["on", "off", "rollback"], version: int | None = None
+    ) -> None:
+        """Switch the adaptation, or roll back to an earlier version of the decoder."""
+        await self.ask(Adapt(id=0, action=action, version=version))
 
     async def ping(self) -> float:
         """Return the round trip in seconds; also tells the offset of the clocks."""

@@ -28,6 +28,7 @@ from bci_server.wire import (
     PredictionMessage,
     StatusMessage,
     TokenMessage,
+    VersionMessage,
 )
 
 __all__ = ["EngineEnd"]
@@ -241,7 +242,7 @@ class EngineEnd:
 def _may_be_replaced(message: DataMessage) -> bool:
     """Say whether a newer one of its kind makes this one needless."""
     match message:
-        case StatusMessage() | MarkerMessage():
+        case StatusMessage() | MarkerMessage() | VersionMessage():
             return False
         case TokenMessage():
             return not message.is_final

@@ -101,6 +101,8 @@ class Guard:
 
     Attributes
     ----------
+    decoder
+        Named in every message.
     lease
         Who is armed.
     state
@@ -119,7 +121,7 @@ class Guard:
     ) -> None:
         self._shape = shape
         self._safety = safety
-        self._decoder = decoder
+        self.decoder = decoder
         self._clock = clock
         self._audit = audit
         names, mode = ((), "velocity") if shape is None else (shape.names, shape.mode)
@@ -295,7 +297,7 @@ class Guard:
             sample=sample,
             ledger=Ledger(ledger.sampled_s, ledger.received_s, self._told_s),
             quality=quality,
-            decoder=self._decoder,
+            decoder=self.decoder,
             mode=gated.mode,
             names=gated.names,
             values=gated.values,

@@ -246,7 +246,7 @@ class ReplayStream(Stream):
         self._reference_s = turn.received_s if same_clock else float(turn.times[-1])
         self._markers += turn.markers
         self._events += [
-            replace(e, sample=e.sample - base) if base else e
+            replace(e, sample=e.sample - base, heard=e.known - base) if base else e
             for e in turn.events
             if e.sample >= base
         ]

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 from crc32c import crc32c
@@ -26,7 +26,7 @@ from devices.device import DeviceNotFound, DeviceRefused
 from devices.recording.xdf_header import FORMATS, XdfHeader
 from devices.recording.xdf_index import StreamIndex, damaged, index_xdf
 from devices.recording.xdf_samples import MAX_STAMP_S, texts_at
-from devices.signal import Event, Marker, Signal
+from devices.signal import Event, EventKind, Marker, Signal
 
 __all__ = ["Recorded", "Turn"]
 
@@ -257,10 +257,7 @@ class Recorded:
                 markers += [
                     Marker(float(m["time_s"]), str(m["label"])) for m in document["markers"]
                 ]
-                events += [
-                    Event(int(e["sample"]), str(e["label"]), str(e["source"]))
-                    for e in document["events"]
-                ]
+                events += [_event(e) for e in document["events"]]
             except (KeyError, TypeError, ValueError, OverflowError) as e:
                 raise damaged(self.path, int(places.starts[at]), "no markers and events") from e
         return tuple(markers), tuple(events)
@@ -369,6 +366,20 @@ class _Numbers:
         if not (rows["n"] == 8).all():
             raise damaged(self._window.path, start, "samples without stamps")
         return rows
+
+
+def _event(document: Mapping[str, Any]) -> Event:
+    kind, heard = document.get("kind", "marker"), document.get("heard")  # not in older files
+    if kind not in get_args(EventKind):
+        raise ValueError(f"no kind of event: {kind!r}")
+    return Event(
+        int(document["sample"]),
+        str(document["label"]),
+        str(document["source"]),
+        kind,
+        tuple(float(v) for v in document.get("values", ())),
+        None if heard is None else int(heard),
+    )
 
 
 def _of_kind(streams: list[StreamIndex], kind: str) -> StreamIndex | None:

@@ -298,6 +298,24 @@ def test_a_clients_marker_is_bound_to_the_newest_sample():
     assert (marker.label, marker.sample, marker.source) == ("go", 9, "client")
 
 
+def test_feedback_is_bound_to_the_sample_that_it_is_about():
+    said = Mark(call=4, label="up", kind="target", values=(0.1, 0.2), sample=3)
+    bench = Bench(steady(4), [(0.11, said)]).run()
+    assert bench.controls.answers[0].sample == 3
+    (marker,) = bench.out.of("markers")
+    assert (marker.kind, marker.label, marker.values) == ("target", "up", (0.1, 0.2))
+    assert (marker.sample, marker.source) == (3, "client")
+
+
+def test_feedback_on_a_sample_that_has_not_come_is_refused_with_both_numbers():
+    said = Mark(call=4, label="", kind="error", sample=10)
+    bench = Bench(steady(4), [(0.11, said)]).run()
+    (answer,) = bench.controls.answers
+    assert not answer.ok
+    assert "sample 10 has not come yet; the newest is 9" in answer.error
+    assert not bench.out.of("markers")
+
+
 def test_samples_are_shown_only_while_somebody_looks():
     bench = Bench(
         steady(10), [(0.11, WatchSignal(call=1, rate_hz=50)), (0.31, WatchSignal(call=2))]

@@ -48,7 +48,8 @@ class Adaptive:
         if not len(chunk):
             return ()
         for event in moment.events:
-            self.state += 0.01 * len(event.label) + 1e-3 * (event.sample % 7)
+            self.state += 0.01 * len(event.label) + 1e-3 * (event.sample % 7) + sum(event.values)
+            self.state += 0.1 * len(event.kind)
         self.state = 0.9 * self.state + 0.1 * float(np.tanh(chunk.values.mean()))
         p = 1 / (1 + np.exp(-self.state))
         return (Prediction(("a", "b"), (p, 1 - p)),)
@@ -159,6 +160,10 @@ def test_a_replay_says_what_the_session_said_to_the_bit(tmp_path, seed, stream):
         Marker(t, str(rng.choice(["go", "stop"]))) for t in np.sort(rng.uniform(0, end_s, 9))
     ]
     marks = [(t, Mark(label="hit", source="client")) for t in np.sort(rng.uniform(0, end_s, 9))]
+    target = Mark(label="up", kind="target", values=(0.1, -1 / 3))
+    marks += [(t, target) for t in np.sort(rng.uniform(0, end_s, 4))]
+    marks += [(end_s, Mark(label="", kind="error", sample=1))]
+    marks.sort(key=lambda mark: mark[0])
     bench = Bench(tmp_path, script, marks, markers, stream)
     path = bench.run()
     assert verify(path).verdict == "clean"

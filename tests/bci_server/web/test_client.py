@@ -353,3 +353,30 @@ def test_the_fastest_ping_tells_the_offset():
     for _ in range(3):
         clock.add(30.0, 131.0, 31.0)
     assert clock.offset_s == pytest.approx(100.5)
+
+
+async def test_feedback_and_switches_reach_the_engine_as_they_were_said(place):
+    await place.engine.linked()
+    async with connect(place.http, TOKEN, session="demo") as client:
+        assert await client.feedback("target", "up", (0.1, -0.2)) == 1234
+        await client.feedback("label", "left", sample=99)
+        await client.adapt("off")
+        await client.adapt("rollback", 3)
+        with pytest.raises(ValueError, match="one number"):
+            await client.feedback("reward")
+    target, label, off, rollback = place.engine.asked[:4]
+    assert (target.kind, target.label, target.values) == ("target", "up", (0.1, -0.2))
+    assert (target.sample, target.source) == (None, "client")
+    assert (label.kind, label.label, label.sample) == ("label", "left", 99)
+    assert (off.kind, off.label, off.values) == ("adapt", "off", ())
+    assert (rollback.kind, rollback.label, rollback.values) == ("adapt", "rollback", (3.0,))
+
+
+async def test_who_may_only_view_teaches_nothing(place):
+    await place.engine.linked()
+    async with connect(place.http, VIEWER, session="demo") as client:
+        with pytest.raises(CallRefused, match="control"):
+            await client.feedback("error")
+        with pytest.raises(CallRefused, match="control"):
+            await client.adapt("off")
+    assert not [c for c in place.engine.asked if type(c).__name__ == "Mark"]

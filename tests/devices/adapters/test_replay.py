@@ -18,6 +18,11 @@ RECEIVED_S = (20.01, 20.09, 20.09, 20.51)  # two came at once
 FIRSTS = (0, 1, 4, 9)
 COUNTS = (1, 3, 5, 2)
 
+EVENTS = (
+    Event(9, "hit", "client"),
+    Event(2, "up", "client", "target", (0.1, -1 / 3), heard=8),
+)
+
 
 def feds():
     rng = np.random.default_rng(0)
@@ -27,7 +32,7 @@ def feds():
         if k == 2:
             values[1, 0] = np.nan
         markers = (Marker(19.5, "late"),) if k == 1 else ()
-        events = (Event(first, "hit", "client"),) if k == 3 else ()
+        events = EVENTS if k == 3 else ()
         yield Fed(first, values, times, times + 1e6 / 3, k == 3, received_s, markers, events)
 
 
@@ -129,7 +134,7 @@ def test_from_a_later_place_samples_are_counted_anew(path):
     with Replay(str(path), math.inf, start_s=0.1).open() as stream:
         assert stream.first_sample == 9
         assert len(stream.read(0.0)) == 2
-        assert stream.take_events() == (Event(0, "hit", "client"),)
+        assert stream.take_events() == (Event(0, "hit", "client", heard=0),)
         with pytest.raises(EndOfStream):
             stream.read(0.0)
 

@@ -1,0 +1,66 @@
+"""Feedback in the text of a marker, so that whoever can send LSL markers can say it.
+
+::
+
+    feedback:KIND
+    feedback:KIND:LABEL
+    feedback:KIND:LABEL:V1,V2,…
+
+``feedback:target:up:0.1,-0.05`` is a target named up at (0.1, -0.05); ``feedback:label:left`` says
+that left was meant; ``feedback:reward::1`` rewards; ``feedback:error`` says that the last decision
+was wrong; ``feedback:position::0.02,0`` says where the effector is; ``feedback:adapt:off`` and
+``feedback:adapt:rollback:3`` switch the adaptation. A text of any other form is a plain marker.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import cast, get_args
+
+from devices.signal import Event, EventKind
+
+__all__ = ["event_of", "problem_with"]
+
+_PREFIX = "feedback"
+_KINDS = frozenset(get_args(EventKind)) - {"marker"}
+_MOST_PARTS = 4
+
+
+def event_of(sample: int, text: str) -> Event:
+    """Return what a marker's text says, bound to `sample`."""
+    parts = text.split(":")
+    if parts[0] != _PREFIX or not 2 <= len(parts) <= _MOST_PARTS or parts[1] not in _KINDS:
+        return Event(sample, text)
+    label, listed = (*parts[2:], "", "")[:2]
+    try:
+        values = tuple(float(v) for v in listed.split(",")) if listed else ()
+    except ValueError:
+        return Event(sample, text)
+    kind = cast(EventKind, parts[1])
+    if problem_with(kind, label, values):
+        return Event(sample, text)
+    return Event(sample, label, "device", kind, values)
+
+
+def problem_with(kind: EventKind, label: str, values: tuple[float, ...]) -> str:
+    """Return what is wrong with feedback of `kind`; empty if nothing is."""
+    if not all(map(math.isfinite, values)):
+        return f"the values of {kind} must be finite, not {list(values)}"
+    match kind:
+        case "target" if not label and not values:
+            return "a target needs a label, or values: where it is"
+        case "label" if not label and not values:
+            return "a label needs a label: the class that was meant, or values: what was meant"
+        case "reward" if len(values) != 1:
+            return f"a reward is one number; it has {len(values)} values"
+        case "position" if not values:
+            return "a position needs values: where the effector is"
+        case "adapt" if label not in ("on", "off", "rollback"):
+            return f"adapt is on, off or rollback, not {label!r}"
+        case "adapt" if label == "rollback" and not _is_version(values):
+            return "rollback needs one value: the number of a version"
+    return ""
+
+
+def _is_version(values: tuple[float, ...]) -> bool:
+    return len(values) == 1 and values[0] >= 0 and values[0] == int(values[0])
