@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.stage import Mismatch
+from decoders.window import FLOOR
 
 __all__ = [
     "Metric",
@@ -24,6 +25,7 @@ __all__ = [
     "n_triangle",
     "order",
     "root",
+    "roots",
     "symmetric_index",
     "upper_index",
 ]
@@ -31,6 +33,9 @@ __all__ = [
 Metric = Literal["riemann", "logeuclid"]
 
 _TINY = np.finfo(np.float64).tiny
+
+_LEAST = 1e-12
+"""The least eigenvalue that counts, as a share of the greatest."""
 
 
 def check_metric(metric: str) -> None:
@@ -137,3 +142,15 @@ class Unfolding:
     def __call__(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the matrix; it holds until the next call."""
         return row.take(self._index, out=self._full)
+
+
+def roots(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the symmetric A^(1/2) and A^(-1/2), of any symmetric A.
+
+    Directions without power count as having next to none, so that both are finite.
+    """
+    values, vectors = np.linalg.eigh(matrix)
+    np.maximum(values, max(_LEAST * float(values[-1]), FLOOR), out=values)
+    np.sqrt(values, out=values)
+    square, inverse = (vectors * values) @ vectors.T, (vectors / values) @ vectors.T
+    return np.asarray(square, np.float64), np.asarray(inverse, np.float64)

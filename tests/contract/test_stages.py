@@ -20,11 +20,13 @@ from decoders.features.highpass import Highpass
 from decoders.features.log_power import LogPower
 from decoders.features.lowpass import Lowpass
 from decoders.features.notch import Notch
+from decoders.features.recentre import Recentre
 from decoders.features.rereference import Rereference
 from decoders.features.smooth import Smooth
 from decoders.features.spike_counts import SpikeCounts
 from decoders.features.spike_power import SpikePower
 from decoders.features.square_root import SquareRoot
+from decoders.features.whiten import Whiten
 from decoders.features.window import Window
 from decoders.features.zscore import Zscore
 from decoders.output import Command, Output
@@ -35,6 +37,7 @@ from devices.signal import Chunk, Signal
 EEG = Signal(250.0, ("C3", "Cz", "C4", "Pz"), "uV")
 BROADBAND = Signal(15_000.0, ("u0", "u1", "u2"), "uV")
 SLOW = Signal(20.0, EEG.channels, "uV")
+SQUARE = Signal(10.0, ("a*a", "a*b", "b*b"), "uV^2")
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,12 @@ CASES = {
         Case(Window(0.31, 5), wrong=Signal(10.0, EEG.channels, "uV"), hop_s=0.02),
         Case(Window(0.05, 5), wrong=SLOW),
     ],
+    "recentre": [
+        Case(Recentre(calibration_s=1.0), SQUARE),
+        Case(Recentre("euclid", 1.0, 2.0), SQUARE),
+        Case(Recentre("riemann", 0.0, 1.0), SQUARE),
+    ],
+    "whiten": [Case(Whiten(1.0), wrong=None), Case(Whiten(0.5, 1.0), wrong=None)],
     "covariance": [
         Case(Covariance(1.0), wrong=Signal(1.0, EEG.channels, "uV"), hop_s=0.02),
         Case(Covariance(0.5, 0.0), wrong=Signal(2.0, EEG.channels, "uV"), hop_s=0.02),
