@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from bci_server import catalog
 from bci_server.mapping import Commands
@@ -34,6 +34,7 @@ __all__ = [
     "device_of",
     "load_session",
     "parse_session",
+    "session_of",
     "with_recipes",
 ]
 
@@ -206,11 +207,33 @@ def parse_session(text: str, folder: Path, source: str = "the session") -> Sessi
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:
         raise BadSession(source, (f"it is not TOML: {e}",)) from e
+    return replace(session_of(document, folder, source, text), text=text)
+
+
+def session_of(
+    document: Mapping[str, Any], folder: Path, source: str = "the session", text: str = ""
+) -> Session:
+    """Check what a session file says.
+
+    Parameters
+    ----------
+    document
+        The file's content.
+    folder, source
+        As for `parse_session`.
+    text
+        The file itself, to find lines in; empty where there is none.
+
+    Raises
+    ------
+    BadSession
+        Something in it is wrong.
+    """
     problems = Problems(text)
-    session = _session(document, folder, problems)
+    session = _session(dict(document), folder, problems)
     if session is None or problems.found:
         raise BadSession(source, problems.found)
-    return replace(session, text=text)
+    return session
 
 
 def device_of(section: Mapping[str, object]) -> Device:
@@ -366,6 +389,12 @@ def _of_kind(
     except (catalog.UnknownKind, catalog.BrokenPlugin) as e:
         problems.add(section, str(e), "kind")
         return None
+    for key, hint in get_type_hints(recipe).items():
+        if hint is Decoder and isinstance(table.get(key), dict):
+            within = Section(f"{section.name}.{key}")
+            table[key] = _of_kind(_stated(table[key]), "decoders", within, problems)
+            if table[key] is None:
+                return None
     return build(recipe, table, section, problems)
 
 

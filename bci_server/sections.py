@@ -74,6 +74,9 @@ def build(recipe: type[T], table: dict[str, Any], section: Section, problems: Pr
             known = ", ".join(fields) or "none"
             problems.add(section, f"unknown key {key!r}{guess} Known: {known}", key)
             continue
+        if dataclasses.is_dataclass(value):  # a recipe within the recipe, built already
+            values[key] = value
+            continue
         try:
             values[key] = msgspec.convert(value, hints[key])
         except msgspec.ValidationError as e:

@@ -34,12 +34,15 @@ class Controls:
         Permute the trials' labels among them with this seed; None: leave them.
     shift_s
         Turn the truth by so many seconds within each recording (its end comes to its start).
+    skip_s
+        Leave the first seconds of the first recording unscored: a model was tuned to them.
     """
 
     threshold: float = 0.9
     dwell_s: float = 1.0
     permute_seed: int | None = None
     shift_s: float = 0.0
+    skip_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -114,14 +117,18 @@ class ClassTally:
         decisions: list[int | None] = []
         second: list[float] = []
         waits_s: list[float] = []
+        skip = self._controls.skip_s
         for recording in self._recordings:
             for trial in self._whole_trials(recording):
+                if trial.cue < skip * recording.rate_hz:
+                    continue
                 said = recording.decided.get(trial.cue)
                 truths.append(self._labels.index(trial.label))
                 decisions.append(None if said is None else self._labels.index(said.label))
                 second.append(self._mean_of_second(recording, trial))
                 if said is not None:
                     waits_s.append((said.sample - trial.cue) / recording.rate_hz)
+            skip = 0.0
         if not truths:
             raise Mismatch(
                 "no whole trial in the recordings: [trials] waits for the markers "
@@ -226,6 +233,8 @@ class ContinuousTally:
         self._chunks: list[Chunk] = []
         self._times: list[float] = []
         self._values: list[Sequence[float]] = []
+        self._first_s = 0.0
+        self._begun = False
 
     def truth(self, truth: Chunk) -> None:
         """Take truth in."""
@@ -233,6 +242,8 @@ class ContinuousTally:
 
     def take(self, decoded: Decoded) -> None:
         """Take one block in."""
+        if not self._begun:
+            self._begun, self._first_s = True, decoded.moment.time_s
         for output in decoded.outputs:
             if isinstance(output, Command):
                 self._times.append(decoded.moment.time_s)
@@ -254,6 +265,8 @@ class ContinuousTally:
         if self._controls.shift_s and len(times) > 1:
             step_s = float(times[-1] - times[0]) / (len(times) - 1)
             values = np.roll(values, round(self._controls.shift_s / step_s), axis=0)
+        if not self._truths and self._controls.skip_s:
+            fresh &= times >= self._first_s + self._controls.skip_s
         self._truths.append(values[fresh])
         self._decoded.append(np.array(self._values)[fresh])
 

@@ -31,6 +31,8 @@ import numpy as np  # noqa: E402 - found by the line above, like the rest
 
 from bci_server import catalog  # noqa: E402
 from decoders.decoder import Decoder, Moment, Training, Weights  # noqa: E402
+from decoders.models.logistic import Logistic  # noqa: E402
+from decoders.models.ridge import Ridge  # noqa: E402
 from decoders.stage import Mismatch  # noqa: E402
 from devices.signal import Chunk, Signal  # noqa: E402
 
@@ -40,6 +42,11 @@ CONTINUOUS_ROWS = 6000
 WARM_UP = 20
 
 SETTINGS: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "aligned": [
+        {"decoder": Logistic(), "by": "zscore"},
+        {"decoder": Ridge(10), "by": "procrustes"},
+    ],
+    "falcon": [],  # what it takes is another package's
     "kalman": [{}],
     "mdm": [{}, {"metric": "logeuclid"}],
     "fgmdm": [{}, {"metric": "logeuclid"}],

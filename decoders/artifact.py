@@ -63,6 +63,8 @@ class Artifact:
         Of the libraries that fitted it.
     stopping
         When a trial is decided before its end; None: never.
+    parent
+        Hash of the model that it was tuned from; empty: it was fitted from nothing.
     """
 
     decoder: Mapping[str, Any]
@@ -75,6 +77,7 @@ class Artifact:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     stopping: Stopping | None = None
+    parent: str = ""
 
     @property
     def kind(self) -> str:
@@ -131,7 +134,7 @@ class Artifact:
         Mismatch
             Says both values.
         """
-        self._check_recipes(pipeline, decoder)
+        self.check_recipes(pipeline, decoder)
         self._check_lost_channels(pipeline)
         self._check_signal(signal)
         if pipeline.channels and set(pipeline.channels) != set(self.signal.channels):
@@ -158,7 +161,14 @@ class Artifact:
         """Return what starts `decoder` with these weights."""
         return lambda features: decoder.start(features, self.labels, self.unit, self.weights)
 
-    def _check_recipes(self, pipeline: Pipeline, decoder: Decoder) -> None:
+    def check_recipes(self, pipeline: Pipeline, decoder: Decoder) -> None:
+        """Refuse a session file whose steps or decoder the model was not fitted with.
+
+        Raises
+        ------
+        Mismatch
+            Says both values.
+        """
         now = describe_pipeline(pipeline)
         if now["hop_s"] != self.pipeline["hop_s"]:
             raise Mismatch(
@@ -249,6 +259,7 @@ class Artifact:
             "metrics": dict(self.metrics),
             "versions": dict(self.versions),
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
+            **({"parent": self.parent} if self.parent else {}),
         }
 
     @classmethod
@@ -270,6 +281,7 @@ class Artifact:
             metrics=manifest["metrics"],
             versions=manifest["versions"],
             stopping=Stopping(**manifest["stopping"]) if "stopping" in manifest else None,
+            parent=manifest.get("parent", ""),
         )
 
 

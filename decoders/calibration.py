@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from decoders.artifact import Artifact
 from decoders.cross_validation import Said, leave_out, score, stopping_scores, trials_of
-from decoders.decoder import Decoder, Training, Weights
+from decoders.decoder import Decoder, Training, Tunable, Weights
 from decoders.describe import describe, describe_pipeline
 from decoders.gathering import Gathered, Progress, gather, same_source
 from decoders.lost_channels import LostChannels
@@ -31,7 +31,7 @@ from decoders.trials import Trials
 from devices.device import Device
 from devices.signal import Signal
 
-__all__ = ["calibrate", "training_of"]
+__all__ = ["calibrate", "fitted", "one_thread", "training_of"]
 
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "pyriemann", "bci-server")
 _TRAINING_LIBRARIES = ("torch", "onnx", "onnxruntime")
@@ -45,6 +45,9 @@ def calibrate(
     target: Sequence[str] = (),
     progress: Progress | None = None,
     checkpoints: Path | None = None,
+    *,
+    sessions: Sequence[int] = (),
+    parent: Artifact | None = None,
 ) -> Artifact:
     """Fit `decoder` on recordings, or on anything else that is a device and comes to an end.
 
@@ -64,6 +67,11 @@ def calibrate(
         A decoder that is trained for minutes is trained in a process of its own, which keeps its
         checkpoints in this folder, and goes on from those that are there. None: it is trained in
         this process, and keeps nothing.
+    sessions
+        Of each recording, which session it is of, ascending; none: all are of one.
+    parent
+        A model of before, of other people or another day: what it knows is tuned to these
+        recordings, not fitted anew.
 
     Raises
     ------
@@ -77,20 +85,59 @@ def calibrate(
     if not recordings:
         raise Mismatch("there is no recording to fit on; name at least one")
     # Threads of the linear algebra library sum in another order; one thread gives one result.
-    with _one_thread():
+    with one_thread():
         gathered = [gather(device, pipeline, progress) for device in recordings]
-        picked = same_source(gathered)
-        training = training_of(gathered, pipeline, decoder, target)
-        fit = _fitting(decoder, checkpoints, progress)
+        return fitted(gathered, pipeline, decoder, target, progress, checkpoints, sessions, parent)
+
+
+def fitted(
+    gathered: Sequence[Gathered],
+    pipeline: Pipeline,
+    decoder: Decoder,
+    target: Sequence[str] = (),
+    progress: Progress | None = None,
+    checkpoints: Path | None = None,
+    sessions: Sequence[int] = (),
+    parent: Artifact | None = None,
+    *,
+    scored: bool = True,
+) -> Artifact:
+    """Fit `decoder` on recordings that have been through the steps; see `calibrate`.
+
+    Call it within `one_thread`, like everything that is to come out the same to the bit.
+
+    Parameters
+    ----------
+    gathered
+        The recordings.
+    pipeline, decoder, target, progress, checkpoints, sessions, parent
+        As for `calibrate`.
+    scored
+        Cross-validate, so that the model says how good it is. When to stop early is fitted on
+        that, and needs it.
+
+    Raises
+    ------
+    Mismatch, TrainingFailed
+        As for `calibrate`.
+    """
+    picked = same_source(gathered)
+    training = training_of(gathered, pipeline, decoder, target, sessions)
+    fit = _fitting(decoder, checkpoints, progress)
+    if parent is not None:
+        fit = _tuning(decoder, pipeline, training, parent)
+    metrics: dict[str, Any] = {}
+    stopping = None
+    if scored or (pipeline.trials is not None and pipeline.trials.stop_error):
         said = leave_out(decoder, training, progress, fit)
         evidence: EvidenceKind = "sum" if pipeline.trials is None else pipeline.trials.evidence
         metrics = score(decoder, training, said, evidence)
         stopping = _stopping(pipeline, training, said)
         if stopping is not None:
             metrics |= {"stopping": stopping_scores(training, said, stopping, picked.rate_hz)}
-        if progress is not None:
-            progress("fitting", 0.0)
-        weights = {**fit(training), **_others(gathered, pipeline.lost_channels)}
+    if progress is not None:
+        progress("fitting", 0.0)
+    weights = {**fit(training), **_others(gathered, pipeline.lost_channels)}
     return Artifact(
         decoder=describe(decoder),
         pipeline=describe_pipeline(pipeline),
@@ -102,7 +149,26 @@ def calibrate(
         metrics=metrics,
         versions=_versions(decoder),
         stopping=stopping,
+        parent="" if parent is None else parent.hash,
     )
+
+
+def _tuning(
+    decoder: Decoder, pipeline: Pipeline, training: Training, parent: Artifact
+) -> Callable[[Training], Weights]:
+    """Return what tunes `parent` to a training."""
+    if not isinstance(decoder, Tunable):
+        raise Mismatch(
+            f"{describe(decoder)['kind']} cannot begin from a model; calibrate it on the new "
+            'recordings alone, or put it behind kind = "aligned"'
+        )
+    parent.check_recipes(pipeline, decoder)
+    if (parent.labels, parent.unit) != (training.labels, training.unit):
+        raise Mismatch(
+            f"the model says {', '.join(parent.labels)}; the recordings have "
+            f"{', '.join(training.labels)}"
+        )
+    return lambda some: decoder.tune(some, parent.weights)
 
 
 def _stopping(pipeline: Pipeline, training: Training, said: Said) -> Stopping | None:
@@ -131,9 +197,20 @@ def _fitting(
 
 
 def training_of(
-    gathered: Sequence[Gathered], pipeline: Pipeline, decoder: Decoder, target: Sequence[str] = ()
+    gathered: Sequence[Gathered],
+    pipeline: Pipeline,
+    decoder: Decoder,
+    target: Sequence[str] = (),
+    sessions: Sequence[int] = (),
 ) -> Training:
     """Return the rows of recordings, with what was meant.
+
+    Parameters
+    ----------
+    gathered
+        The recordings.
+    pipeline, decoder, target, sessions
+        As for `calibrate`.
 
     Raises
     ------
@@ -141,11 +218,14 @@ def training_of(
         No row has a meaning.
     """
     if decoder.task == "classes":
-        return _class_training(gathered, pipeline, getattr(decoder, "shares_classes", False))
-    return _continuous_training(gathered, target)
+        shared = getattr(decoder, "shares_classes", False)
+        return _class_training(gathered, pipeline, shared, sessions)
+    return _continuous_training(gathered, target, sessions)
 
 
-def _class_training(gathered: Sequence[Gathered], pipeline: Pipeline, shared: bool) -> Training:
+def _class_training(
+    gathered: Sequence[Gathered], pipeline: Pipeline, shared: bool, sessions: Sequence[int]
+) -> Training:
     trials = pipeline.trials
     if trials is None or not trials.labels:
         raise Mismatch(
@@ -153,15 +233,17 @@ def _class_training(gathered: Sequence[Gathered], pipeline: Pipeline, shared: bo
         )
     parts = [_trial_rows(g, trials) for g in gathered]
     _check_trials(parts, gathered, trials, 0 if shared else _FEWEST_TRIALS)
-    return _training(gathered, parts, trials.classes, "")
+    return _training(gathered, parts, trials.classes, "", sessions)
 
 
-def _continuous_training(gathered: Sequence[Gathered], target: Sequence[str]) -> Training:
+def _continuous_training(
+    gathered: Sequence[Gathered], target: Sequence[str], sessions: Sequence[int]
+) -> Training:
     truth = _truth_signal(gathered, target)
     parts = [_truth_rows(g, truth.channels) for g in gathered]
     if not any(len(part.rows) for part in parts):
         raise Mismatch("no sample of the recordings has a truth at its time; nothing to fit on")
-    return _training(gathered, parts, truth.channels, truth.unit)
+    return _training(gathered, parts, truth.channels, truth.unit, sessions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +257,11 @@ class _Part:
 
 
 def _training(
-    gathered: Sequence[Gathered], parts: Sequence[_Part], labels: tuple[str, ...], unit: str
+    gathered: Sequence[Gathered],
+    parts: Sequence[_Part],
+    labels: tuple[str, ...],
+    unit: str,
+    sessions: Sequence[int],
 ) -> Training:
     ages = [p.ages for p in parts if p.ages is not None]
     offsets = np.cumsum([0, *(1 + p.groups.max(initial=-1) for p in parts)])
@@ -189,6 +275,9 @@ def _training(
         labels=labels,
         unit=unit,
         ages=np.concatenate(ages) if ages else None,
+        sessions=np.repeat(np.array(sessions, np.int64), [len(part.rows) for part in parts])
+        if sessions
+        else None,
     )
 
 
@@ -299,7 +388,7 @@ def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{n} × {label}" for label, n in counts.items()) or "none"
 
 
-def _one_thread() -> Any:
+def one_thread() -> Any:
     """Limit the libraries that are loaded by now; so load the one that brings its own."""
     importlib.import_module("scipy.linalg")
     from threadpoolctl import threadpool_limits

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.decoder import Decoder, Decoding, Moment, Training, Weights
+from decoders.decoder import Decoder, Decoding, Moment, OfSessions, Training, Weights
 from decoders.folds import mixed_trial_folds, trial_folds
 from decoders.gathering import Progress
 from decoders.output import Command, Output, Prediction
@@ -184,10 +184,17 @@ def _decode(
     for row in np.flatnonzero(left_out):
         if decoding is None or groups[row] != group:
             group = groups[row]
-            decoding = decoder.start(training.signal, training.labels, training.unit, weights)
+            own = _of_session(decoder, weights, training, int(row))
+            decoding = decoder.start(training.signal, training.labels, training.unit, own)
         chunk = Chunk(np.zeros(1), training.features[row : row + 1])
         for output in decoding(chunk, _moment(training, int(row))):
             yield int(row), output
+
+
+def _of_session(decoder: Decoder, weights: Weights, training: Training, row: int) -> Weights:
+    if training.sessions is None or not isinstance(decoder, OfSessions):
+        return weights
+    return decoder.of_session(weights, int(training.sessions[row]))
 
 
 def _moment(training: Training, row: int) -> Moment:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from decoders.output import Output
 from devices.signal import Chunk, Event, Signal
 
-__all__ = ["Decoder", "Decoding", "Event", "Moment", "Training", "Weights"]
+__all__ = ["Decoder", "Decoding", "Event", "Moment", "OfSessions", "Training", "Tunable", "Weights"]
 
 Weights = Mapping[str, NDArray[np.generic]]
 
@@ -67,6 +67,9 @@ class Training:
         Unit of a continuous target; empty for classes.
     ages
         (n,) int64: how many samples after its trial's cue each row ends; None without trials.
+    sessions
+        (n,) int64: rows of one session (one placement of the electrodes) share a number, ascending
+        in the order that the sessions were given; None: all are of one.
     """
 
     signal: Signal
@@ -76,6 +79,7 @@ class Training:
     labels: tuple[str, ...]
     unit: str = ""
     ages: NDArray[np.int64] | None = None
+    sessions: NDArray[np.int64] | None = None
 
     def part(self, rows: NDArray[np.generic]) -> Training:
         """Return some of the rows, picked by a mask or by their numbers."""
@@ -85,7 +89,23 @@ class Training:
             targets=self.targets[rows],
             groups=self.groups[rows],
             ages=None if self.ages is None else self.ages[rows],
+            sessions=None if self.sessions is None else self.sessions[rows],
         )
+
+    @property
+    def session_numbers(self) -> tuple[int, ...]:
+        """The sessions that rows are of, in order."""
+        return (0,) if self.sessions is None else tuple(np.unique(self.sessions).tolist())
+
+    def is_session(self, number: int) -> NDArray[np.bool_]:
+        """Return, (n,), which rows are of the session `number`."""
+        if self.sessions is None:
+            return np.full(len(self.features), number == 0)
+        return self.sessions == number
+
+    def of_session(self, number: int) -> Training:
+        """Return the rows of one session."""
+        return self.part(self.is_session(number))
 
 
 class Decoding(Protocol):
@@ -133,3 +153,25 @@ class Decoder(Protocol):
         Mismatch
             The weights were not fitted for such a signal.
         """
+
+
+@runtime_checkable
+class Tunable(Decoder, Protocol):
+    """A decoder that can begin from weights of before: other people's, or another day's."""
+
+    def tune(self, training: Training, weights: Weights) -> Weights:
+        """Return `weights`, which `fit` or `tune` gave, moved to suit `training` too.
+
+        Raises
+        ------
+        Mismatch
+            There is too little, or the wrong kind, to tune on.
+        """
+
+
+@runtime_checkable
+class OfSessions(Decoder, Protocol):
+    """A decoder whose weights hold something of each session of its training."""
+
+    def of_session(self, weights: Weights, session: int) -> Weights:
+        """Return `weights` for rows of one of the sessions that they were fitted on."""

@@ -6,7 +6,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ __all__ = [
     "Progress",
     "Truth",
     "gather",
+    "head",
     "open_ending",
     "read_all",
     "same_source",
@@ -282,3 +283,21 @@ def same_source(gathered: Sequence[Gathered]) -> Signal:
                 f"({', '.join(signal.channels)}). Name the channels to use under [blocks]"
             )
     return first
+
+
+def head(gathered: Gathered, seconds: float) -> Gathered:
+    """Return the first seconds of a recording: trials that end in them, rows that lie in them."""
+    last = round(seconds * gathered.picked.rate_hz)
+    kept = gathered.samples <= last
+    early = [event.sample <= last for event in gathered.events]
+    events = zip(gathered.events, gathered.event_stretches, early, strict=True)
+    found = [(event, stretch) for event, stretch, is_early in events if is_early]
+    return replace(
+        gathered,
+        rows=gathered.rows[kept],
+        samples=gathered.samples[kept],
+        times=gathered.times[kept],
+        stretches=gathered.stretches[kept],
+        events=tuple(event for event, _ in found),
+        event_stretches=tuple(stretch for _, stretch in found),
+    )

@@ -12,10 +12,12 @@ from bci_server.cli.outcome import CommandError
 from bci_server.cli.screen import activity, results, write_json
 from bci_server.cli.session_recordings import (
     MarkersOption,
+    PersonPatternOption,
     RecordingArguments,
     SessionArgument,
+    SessionPatternOption,
     StreamOption,
-    recordings,
+    sources,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +29,17 @@ __all__ = ["calibrate"]
 def calibrate(
     session: SessionArgument,
     recording: RecordingArguments,
+    model_before: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Begin from this model, of other people or another day, and tune it to these few "
+            "recordings, instead of fitting anew.",
+        ),
+    ] = None,
+    person_pattern: PersonPatternOption = "",
+    session_pattern: SessionPatternOption = "",
     output: Annotated[
         Path | None,
         typer.Option(
@@ -42,18 +55,31 @@ def calibrate(
 ) -> None:
     """Fit the session's decoder on recordings, and say how well it does on what it left out."""
     from bci_server.config import load_session
+    from bci_server.groups import numbered
+    from decoders.artifact import Artifact
+    from decoders.decoder import OfSessions
 
     described = load_session(session)
     folder = output or described.model
     if folder.exists() and not replace:
         raise CommandError(f"{folder} is there already; add --replace to overwrite it")
-    devices = recordings(described, recording, stream, markers)
+    found = sources(described, recording, (stream, markers), (person_pattern, session_pattern))
+    parent = None if model_before is None else Artifact.load(model_before)
     target = described.target.channels if described.target else ()
     checkpoints = folder.with_name(f"{folder.name}.training")
     with activity(shown=not as_json) as tell:
         from decoders.calibration import calibrate as fit
 
-        model = fit(described.pipeline, described.decoder, devices, target, tell, checkpoints)
+        model = fit(
+            described.pipeline,
+            described.decoder,
+            [source.device for source in found],
+            target,
+            tell,
+            checkpoints,
+            sessions=numbered(found) if isinstance(described.decoder, OfSessions) else (),
+            parent=parent,
+        )
     model.save(folder, replace=replace)
     if checkpoints.exists():
         shutil.rmtree(checkpoints)
@@ -74,6 +100,7 @@ def _summary(folder: Path, model: Artifact) -> dict[str, Any]:
         "labels": list(model.labels),
         "metrics": dict(model.metrics),
         "training_sha256": model.training_sha256,
+        "parent": model.parent,
     }
 
 
@@ -87,6 +114,7 @@ def _show(summary: dict[str, Any]) -> None:
             f"{summary['model']}: {decoder['kind']} {summary['hash']}, fitted on "
             f"{len(signal['channels'])} channels at {signal['rate_hz']:g} Hz; says "
             f"{', '.join(summary['labels'])}"
+            + (f"; tuned from {summary['parent']}" if summary["parent"] else "")
         )
     )
     from bci_server.cli.score_table import score_lines

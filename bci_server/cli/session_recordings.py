@@ -12,9 +12,19 @@ import typer
 
 if TYPE_CHECKING:
     from bci_server.config import Session
+    from bci_server.groups import Source
     from devices.device import Device
 
-__all__ = ["MarkersOption", "RecordingArguments", "SessionArgument", "StreamOption", "recordings"]
+__all__ = [
+    "MarkersOption",
+    "PersonPatternOption",
+    "RecordingArguments",
+    "SessionArgument",
+    "SessionPatternOption",
+    "StreamOption",
+    "recordings",
+    "sources",
+]
 
 SessionArgument = Annotated[Path, typer.Argument(metavar="SESSION.toml", help="The session file.")]
 RecordingArguments = Annotated[
@@ -28,6 +38,22 @@ MarkersOption = Annotated[
     str,
     typer.Option(
         "--markers", help="Which markers: the name of a list in the file, or a sidecar's path."
+    ),
+]
+PersonPatternOption = Annotated[
+    str,
+    typer.Option(
+        "--person-pattern",
+        metavar="REGEX",
+        help="Finds the person in a recording's path; default: BIDS' sub-….",
+    ),
+]
+SessionPatternOption = Annotated[
+    str,
+    typer.Option(
+        "--session-pattern",
+        metavar="REGEX",
+        help="Finds the session in a recording's path; default: BIDS' ses-….",
     ),
 ]
 
@@ -58,3 +84,33 @@ def recordings(
         )
         for file in files
     ]
+
+
+def sources(
+    session: Session,
+    files: Sequence[Path],
+    where: tuple[str, str] = ("", ""),
+    patterns: tuple[str, str] = ("", ""),
+) -> list[Source]:
+    """Return the files as recordings that say whose they are.
+
+    Parameters
+    ----------
+    session
+        Says how they are read, as for `recordings`.
+    files
+        Their paths.
+    where
+        Which stream, and which markers.
+    patterns
+        Regular expressions that find the person, and the session; see `bci_server.groups`.
+
+    Raises
+    ------
+    Mismatch
+        A pattern is no regular expression.
+    """
+    from bci_server.groups import source_of
+
+    devices = recordings(session, files, *where)
+    return [source_of(device, file, *patterns) for device, file in zip(devices, files, strict=True)]

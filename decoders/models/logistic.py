@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
+
 from decoders.decoder import Decoding, Training, Weights
 from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
+from decoders.prior import towards
 from devices.signal import Signal
 
 __all__ = ["Logistic"]
@@ -46,6 +49,12 @@ class Logistic:
         weights = linear_weights(model)
         coef = weights["coef"] / scale
         return {"coef": coef, "intercept": weights["intercept"] - coef @ mean}
+
+    def tune(self, training: Training, weights: Weights) -> Weights:
+        """Move `weights` towards what `training` says; see `decoders.prior`."""
+        check_classes(training)
+        check_width(training.features.shape[1], weights["coef"].shape[1])
+        return towards(weights, training.features, training.targets.astype(np.int64), self.c)
 
     def start(
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights

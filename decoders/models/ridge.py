@@ -63,7 +63,22 @@ class Ridge:
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
+        coef, intercept, alpha = self._fit(*with_history(training, self.history))
+        return {"coef": coef, "intercept": intercept, "alpha": alpha}
+
+    def tune(self, training: Training, weights: Weights) -> Weights:
+        """Move `weights` towards what `training` says: the penalty is on how much they change."""
+        check_width(training.features.shape[1] * self.history, weights["coef"].shape[1])
         x, y = with_history(training, self.history)
+        coef = np.asarray(weights["coef"], np.float64)
+        intercept = np.asarray(weights["intercept"], np.float64)
+        change, shift, alpha = self._fit(x, y - x @ coef.T - intercept)
+        return {"coef": coef + change, "intercept": intercept + shift, "alpha": alpha}
+
+    def _fit(
+        self, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the weights, the intercept, and the penalty."""
         if len(x) <= _FOLDS:
             raise Mismatch(
                 f"{len(x)} rows with a history of {self.history} are too few to fit on; "
@@ -77,7 +92,7 @@ class Ridge:
         if len(self._alphas) > 1:
             alpha = _best(x, y, parts, moments, self._alphas)
         coef, intercept = _solve(_sum(moments), alpha)
-        return {"coef": coef, "intercept": intercept, "alpha": np.array([alpha])}
+        return coef, intercept, np.array([alpha])
 
     def start(
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from decoders.decoder import Decoding, Training, Weights
 from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
+from decoders.prior import towards
 from decoders.spd import inverse_root, matrices, n_triangle, symmetric_index
 from devices.signal import Signal
 
@@ -55,6 +56,21 @@ class TangentSpace:
         weights = linear_weights(model.fit(rows, training.targets))
         reference = np.asarray(mapping.reference_, np.float64)
         return {**weights, "whitening": inverse_root(reference)}
+
+    def tune(self, training: Training, weights: Weights) -> Weights:
+        """Move `weights` towards what `training` says, in the tangent space that they are of.
+
+        See `decoders.prior`. The space moves with the session when `recentre` comes before.
+        """
+        from pyriemann.tangentspace import TangentSpace as Mapping
+
+        check_classes(training)
+        full = matrices(training.features)
+        check_width(training.features.shape[1], n_triangle(len(weights["whitening"])))
+        white = np.asarray(weights["whitening"], np.float64)
+        mapping = Mapping(metric="riemann").fit(np.eye(len(white))[np.newaxis])
+        rows = np.asarray(mapping.transform(white @ full @ white), np.float64)
+        return towards(weights, rows, training.targets.astype(np.int64), self.c)
 
     def start(
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ from tests.contract.trainings import (
     full,
     triangle_training,
 )
+
+PLUGINS = Path(__file__).resolve().parents[1] / "plugins"
 
 # What the libraries that are the reference say for each row.
 
@@ -302,24 +304,19 @@ def test_decoding_imports_numpy_and_nothing_that_fits(kind: str, tmp_path: Path)
         case.recipe.fit(t),
         "0" * 64,
     ).save(tmp_path / "m")
-    name = type(case.recipe).__name__
-    parameters = {k: v for k, v in describe(case.recipe).items() if k != "kind"}
+    within = [getattr(case.recipe, f.name) for f in fields(case.recipe)]  # type: ignore[arg-type]
+    recipes = {type(r) for r in (case.recipe, *within) if is_dataclass(r)}
+    imports = "\n".join(f"from {r.__module__} import {r.__name__}" for r in recipes)
     script = f"""
 import sys, numpy as np
+sys.path.insert(0, {str(PLUGINS)!r})
 from pathlib import Path
 from decoders.artifact import Artifact
 from decoders.decoder import Moment
-from decoders.models.{kind} import {name}
+{imports}
 from devices.signal import Chunk, Signal
-from tests.contract.trainings import (
-    Case,
-    class_training,
-    continuous_training,
-    full,
-    triangle_training,
-)
 artifact = Artifact.load(Path({str(tmp_path / "m")!r}))
-decoding = artifact.starter({name}(**{parameters!r}))(artifact.signal)
+decoding = artifact.starter({case.recipe!r})(artifact.signal)
 row = np.ones((1, artifact.signal.n_channels))
 outputs = [decoding(Chunk(np.zeros(1), row), Moment(i, 0.0)) for i in range(5)]
 assert outputs[-1], outputs

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bci_server.__main__ import app
-from bci_server.cli.outcome import Exit
+from bci_server.cli.outcome import CommandError, Exit
 from decoders.artifact import ArtifactError
 from decoders.stage import Mismatch
 
@@ -78,3 +78,31 @@ def test_a_model_of_other_channels_is_refused_with_both(
     calibrated.write_text(calibrated.read_text().replace('["C3", "Cz", "C4"]', '["C3", "C4"]'))
     result = run("evaluate", calibrated, recordings[1])
     assert isinstance(result.exception, Mismatch)
+
+
+def test_each_recording_is_decoded_by_a_model_of_the_others(
+    session_file: Path, recordings: tuple[Path, Path]
+) -> None:
+    said = evaluated(session_file, *recordings, "--leave-out", "recording")
+    assert set(said) == {"by", "folds", "score", "mean", "mean_ci95", "pooled"}
+    assert [fold["n_fitted"] for fold in said["folds"]] == [1, 1]
+    assert said["pooled"]["accuracy"] > said["pooled"]["chance_p95"]
+    result = run("evaluate", session_file, *recordings, "--leave-out", "recording")
+    assert f"mean accuracy of 2 folds {said['mean']:.3f}" in result.stdout
+
+
+def test_sessions_are_found_by_patterns(session_file: Path, recordings: tuple[Path, Path]) -> None:
+    patterns = ("--person-pattern", "recordings", "--session-pattern", r"(\w+)\.xdf")
+    said = evaluated(session_file, *recordings, "--leave-out", "session", *patterns)
+    assert [fold["left_out"] for fold in said["folds"]] == ["recordings one", "recordings two"]
+    result = run("evaluate", session_file, *recordings, "--leave-out", "session")
+    assert isinstance(result.exception, Mismatch)
+    assert "--session-pattern" in str(result.exception)
+
+
+def test_models_of_others_and_a_model_exclude_each_other(
+    session_file: Path, recordings: tuple[Path, Path]
+) -> None:
+    options = ("--leave-out", "recording", "--model", "m")
+    result = run("evaluate", session_file, *recordings, *options)
+    assert isinstance(result.exception, CommandError)
