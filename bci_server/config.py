@@ -16,6 +16,7 @@ from bci_server import catalog
 from bci_server.mapping import Commands
 from bci_server.record_names import Record
 from bci_server.safety.limits import Safety, default_ttl_ms
+from bci_server.safety.stimulation import Stimulation
 from bci_server.sections import Problems, Section, build
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder
@@ -51,6 +52,7 @@ _SECTIONS = (
     "target",
     "commands",
     "safety",
+    "stimulation",
     "outlet",
     "record",
 )
@@ -123,7 +125,7 @@ class Session:
         The recipes, in the order that samples flow.
     model
         Folder of the fitted weights. Need not exist before calibration.
-    target, commands, safety, outlet, record
+    target, commands, safety, outlet, record, stimulation
         The sections of these names.
     document
         The file's content as read, for manifests and displays.
@@ -143,6 +145,7 @@ class Session:
     document: Mapping[str, Any] = field(default_factory=dict)
     record: Record | None = None
     text: str = ""
+    stimulation: Stimulation | None = None
 
     def with_device(self, device: Device) -> Session:
         """Return the same session on another device."""
@@ -293,6 +296,7 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
     safety = _safety(document, blocks, folder, problems)
     outlet = _fixed(document, "outlet", Outlet, problems) or Outlet()
     record = _fixed(document, "record", Record, problems)
+    stimulation = _fixed(document, "stimulation", Stimulation, problems)
     if record is not None:
         record = replace(record, folder=str(folder / Path(record.folder).expanduser()))
     if commands is not None:
@@ -301,7 +305,18 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
         return None
     pipeline = Pipeline(blocks.hop_s, blocks.channels, Chain(stages), trials, lost_channels)
     return Session(
-        name, device, pipeline, decoder, model, target, commands, safety, outlet, document, record
+        name,
+        device,
+        pipeline,
+        decoder,
+        model,
+        target,
+        commands,
+        safety,
+        outlet,
+        document,
+        record,
+        stimulation=stimulation,
     )
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "Control",
     "DisarmLease",
     "EngineMessage",
+    "GiveStimulus",
     "Goodbye",
     "Heartbeat",
     "LoadModel",
@@ -109,6 +110,17 @@ class Mark(_Called, frozen=True, kw_only=True, tag="mark"):
     sample: int | None = None
 
 
+class GiveStimulus(_Called, frozen=True, kw_only=True, tag="stimulate"):
+    """Send a train of pulses to the stimulator; `holder` must be armed."""
+
+    holder: str
+    electrode: str
+    amplitude_ua: float
+    pulse_width_us: float
+    rate_hz: float
+    duration_s: float
+
+
 class WatchSignal(_Called, frozen=True, kw_only=True, tag="watch_signal"):
     """Somebody wants to see the samples, at about `rate_hz`; None: nobody does any longer."""
 
@@ -141,6 +153,7 @@ Control = (
     | StopNow
     | ClearStop
     | Mark
+    | GiveStimulus
     | WatchSignal
     | StartRecording
     | StopRecording

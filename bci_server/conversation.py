@@ -18,6 +18,7 @@ from bci_server.control import (
     ClearStop,
     Control,
     DisarmLease,
+    GiveStimulus,
     Mark,
     RenewLease,
     StopNow,
@@ -40,6 +41,7 @@ from bci_server.wire import (
     Ping,
     Renew,
     Result,
+    Stimulate,
     Stop,
     Subscribe,
     Unsubscribe,
@@ -51,10 +53,11 @@ WRONG_DATA = 1003
 BAD_MESSAGE = 4400
 UNAUTHORIZED = 4401
 
-_NEEDS_CONTROL = (MarkerCall, FeedbackCall, Adapt, Arm, Renew, Disarm, Clear)
-_EngineCall = MarkerCall | FeedbackCall | Adapt | Arm | Renew | Disarm | Stop | Clear
+_NEEDS_CONTROL = (MarkerCall, FeedbackCall, Adapt, Stimulate, Arm, Renew, Disarm, Clear)
+_EngineCall = MarkerCall | FeedbackCall | Adapt | Stimulate | Arm | Renew | Disarm | Stop | Clear
 _TYPES = (
-    "auth, subscribe, unsubscribe, ping, marker, feedback, adapt, arm, renew, disarm, stop, clear"
+    "auth, subscribe, unsubscribe, ping, marker, feedback, adapt, stimulate, arm, renew, disarm, "
+    "stop, clear"
 )
 
 _log = structlog.get_logger(__name__)
@@ -245,6 +248,15 @@ class Conversation:
             case Adapt():
                 version = () if message.version is None else (float(message.version),)
                 return Mark(label=message.action, kind="adapt", values=version)
+            case Stimulate():
+                return GiveStimulus(
+                    holder=self._holder,
+                    electrode=message.electrode,
+                    amplitude_ua=message.amplitude_ua,
+                    pulse_width_us=message.pulse_width_us,
+                    rate_hz=message.rate_hz,
+                    duration_s=message.duration_s,
+                )
             case Arm():
                 return ArmLease(holder=self._holder, limits=message.limits)
             case Renew():

@@ -38,6 +38,7 @@ from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.scheduling import Scheduling, raise_priority
 from bci_server.steering import from_start
+from bci_server.stimulator import Stimulator
 from bci_server.wire import DecoderName, Ledger, SessionState, StatusMessage
 from decoders.artifact import Artifact, ArtifactError
 from decoders.output import Mode
@@ -261,17 +262,22 @@ def _loop(
         labels = artifact.labels if session.decoder.task == "classes" else ()
         sinks.append(LslOutlets(session.name, shape, labels))
     recorder = _recorder(session, artifact, stream, clock)
+    guard = Guard(shape, session.safety, decoder, clock)
+    stimulator = None
+    if session.stimulation is not None:
+        stimulator = Stimulator(session.name, session.stimulation, guard.lease, clock)
     loop = Loop(
         About(session.name, stream.identity, decoder, scheduling),
         stream,
         run,
-        Guard(shape, session.safety, decoder, clock),
+        guard,
         session.safety,
         None if artifact is None else session.commands,
         sinks,
         end,
         clock,
         recorder,
+        stimulator,
     )
     gc.collect()
     gc.freeze()

@@ -25,6 +25,7 @@ import msgspec
 from bci_server.control import (
     Answer,
     Control,
+    GiveStimulus,
     Mark,
     Shutdown,
     StartRecording,
@@ -48,6 +49,7 @@ from bci_server.recorder import Recorder
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
 from bci_server.steering import steer, why_stalled
+from bci_server.stimulator import Stimulator, label_of
 from bci_server.timing import Timing
 from bci_server.wire import (
     DataMessage,
@@ -166,6 +168,8 @@ class Loop:
     recorder
         Takes everything that goes in and comes out; None: nothing can be recorded. Not closed
         here.
+    stimulator
+        Makes somebody feel something; None: the session has no such part.
     """
 
     def __init__(
@@ -180,6 +184,7 @@ class Loop:
         controls: Controls,
         clock: Clock,
         recorder: Recorder | None = None,
+        stimulator: Stimulator | None = None,
     ) -> None:
         self._about = about
         self._stream = stream
@@ -187,6 +192,7 @@ class Loop:
         self._guard = guard
         self._commands = commands
         self._recorder = recorder
+        self._stimulator = stimulator
         self._sinks = tuple(sinks) if recorder is None else (*sinks, recorder)
         self._controls = controls
         self._clock = clock
@@ -224,6 +230,7 @@ class Loop:
             reason = f"{type(e).__name__}: {e}"
             ending = Ending("failed", reason, traceback.format_exc())
         self._guard.lease.drop()
+        self._still_stimulator()
         self._enter(ending.state, ending.reason)
         return ending
 
@@ -343,6 +350,7 @@ class Loop:
             self._status_due_s = now_s
             if not armed:
                 self._neutral(now_s)
+                self._still_stimulator()
 
     def _heed(self, control: Control | WebLost) -> None:
         match control:
@@ -354,6 +362,8 @@ class Loop:
                 self._controls.answer(Answer(call=control.call, ok=True))
             case Mark():
                 self._mark(control)
+            case GiveStimulus():
+                self._stimulate(control)
             case StartRecording() | StopRecording():
                 self._record(control)
             case SteerReplay():
@@ -384,6 +394,22 @@ class Loop:
         event = Event(sample, mark.label, mark.source, mark.kind, mark.values, heard)
         self._marks.append(event)
         self._controls.answer(Answer(call=mark.call, ok=True, sample=sample))
+
+    def _stimulate(self, asked: GiveStimulus) -> None:
+        if self._stimulator is None:
+            error = "this session has no [stimulation] section, so nothing can be stimulated"
+            fix = "add [stimulation] with the electrodes and their limits to its file"
+            self._controls.answer(Answer(call=asked.call, ok=False, error=error, fix=fix))
+            return
+        answer = self._stimulator.give(asked)
+        if not answer.ok:
+            self._controls.answer(answer)
+            return
+        self._mark(Mark(call=asked.call, label=label_of(asked), source="stimulation"))
+
+    def _still_stimulator(self) -> None:
+        if self._stimulator is not None:
+            self._stimulator.stop()
 
     def _record(self, asked: StartRecording | StopRecording) -> None:
         recorder, call = self._recorder, asked.call

@@ -406,6 +406,19 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     high: float | None = None
 
 
+class Stimulate(_Call, frozen=True, kw_only=True, tag="stimulate"):
+    """Ask for a train of charge-balanced pulses on one electrode, to be felt.
+
+    Only whoever is armed may; beyond the limits of the session's ``[stimulation]`` it is refused.
+    """
+
+    electrode: str
+    amplitude_ua: float
+    pulse_width_us: float
+    rate_hz: float
+    duration_s: float
+
+
 class Arm(_Call, frozen=True, kw_only=True, tag="arm"):
     """Ask for the lease to move the effector; each command needs a limit.
 
@@ -450,6 +463,7 @@ ClientMessage = (
     | MarkerCall
     | FeedbackCall
     | Adapt
+    | Stimulate
     | Arm
     | Renew
     | Disarm

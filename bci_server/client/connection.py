@@ -37,6 +37,7 @@ from bci_server.wire import (
     ResumeFrom,
     ServerMessage,
     SignalMessage,
+    Stimulate,
     Stop,
     Subscribe,
     Topic,
@@ -52,6 +53,7 @@ _Call = (
     | MarkerCall
     | FeedbackCall
     | Adapt
+    | Stimulate
     | Arm
     | Renew
     | Disarm
@@ -249,6 +251,31 @@ class Client:
     ) -> None:
         """Switch the adaptation, or roll back to an earlier version of the decoder."""
         await self.ask(Adapt(id=0, action=action, version=version))
+
+    async def stimulate(
+        self,
+        electrode: str,
+        amplitude_ua: float,
+        pulse_width_us: float,
+        rate_hz: float,
+        duration_s: float,
+    ) -> int | None:
+        """Let somebody feel a train of pulses, and return the sample it was bound to.
+
+        Raises
+        ------
+        CallRefused
+            This client is not armed, or the train is beyond the session's limits.
+        """
+        asked = Stimulate(
+            id=0,
+            electrode=electrode,
+            amplitude_ua=amplitude_ua,
+            pulse_width_us=pulse_width_us,
+            rate_hz=rate_hz,
+            duration_s=duration_s,
+        )
+        return (await self.ask(asked)).sample
 
     async def ping(self) -> float:
         """Return the round trip in seconds; also tells the offset of the clocks."""

@@ -228,13 +228,14 @@ async def test_calls(place):
     async with connect(place.url, TOKEN) as client:
         assert await client.marker("cue") == 1234
         assert (await client.arm({"x": 1.0})).lease_ms == 300.0
+        await client.stimulate("S1", 40.0, 200.0, 100.0, 0.1)
         await client.disarm()
         await client.stop()
         await client.clear()
         assert await client.ping() < 20.0
         assert abs(client.clock.offset_s) <= client.clock.error_s + 0.001
     kinds = [type(c).__name__ for c in place.engine.asked]
-    assert kinds == ["Mark", "ArmLease", "DisarmLease", "StopNow", "ClearStop"]
+    assert kinds == ["Mark", "ArmLease", "GiveStimulus", "DisarmLease", "StopNow", "ClearStop"]
 
 
 async def test_a_block_under_arms_renews_its_lease_and_gives_it_back(place):
