@@ -2,9 +2,9 @@
 
 In this tree the name of the file is the kind: ``devices/adapters/lsl.py`` is the device ``lsl``. A
 module whose name begins with an underscore, and a package, is none. Other distributions add kinds
-with entry points, in the groups ``bci_server.devices``, ``bci_server.stages`` and
-``bci_server.decoders``; an entry point names a module or the recipe itself. A kind of this tree
-cannot be replaced from outside.
+with entry points, in the groups ``bci_server.devices``, ``bci_server.stages``,
+``bci_server.decoders`` and ``bci_server.rules``; an entry point names a module or the recipe
+itself. A kind of this tree cannot be replaced from outside.
 
 Errors::
 
@@ -25,12 +25,13 @@ from typing import Any, Literal
 
 __all__ = ["BrokenPlugin", "Group", "UnknownKind", "did_you_mean", "kinds", "load"]
 
-Group = Literal["devices", "stages", "decoders"]
+Group = Literal["devices", "stages", "decoders", "rules"]
 
 _PACKAGES: dict[Group, str] = {
     "devices": "devices.adapters",
     "stages": "decoders.features",
     "decoders": "decoders.models",
+    "rules": "decoders.adapt",
 }
 
 

@@ -18,6 +18,7 @@ from bci_server.record_names import Record
 from bci_server.safety.limits import Safety, default_ttl_ms
 from bci_server.safety.stimulation import Stimulation
 from bci_server.sections import Problems, Section, build
+from decoders.adaptation import Adaptation
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder
 from decoders.describe import describe, describe_pipeline
@@ -55,6 +56,7 @@ _SECTIONS = (
     "stimulation",
     "outlet",
     "record",
+    "adaptation",
 )
 
 
@@ -297,13 +299,16 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
     outlet = _fixed(document, "outlet", Outlet, problems) or Outlet()
     record = _fixed(document, "record", Record, problems)
     stimulation = _fixed(document, "stimulation", Stimulation, problems)
+    adaptation = _adaptation(document, problems)
     if record is not None:
         record = replace(record, folder=str(folder / Path(record.folder).expanduser()))
     if commands is not None:
         _check_commands(commands, decoder, trials, problems)
     if problems.found or blocks is None or model is None:
         return None
-    pipeline = Pipeline(blocks.hop_s, blocks.channels, Chain(stages), trials, lost_channels)
+    pipeline = Pipeline(
+        blocks.hop_s, blocks.channels, Chain(stages), trials, lost_channels, adaptation
+    )
     return Session(
         name,
         device,
@@ -411,6 +416,22 @@ def _of_kind(
             if table[key] is None:
                 return None
     return build(recipe, table, section, problems)
+
+
+def _adaptation(document: Mapping[str, Any], problems: Problems) -> Adaptation | None:
+    table = _table(document, "adaptation", problems)
+    if table is None:
+        return None
+    tables = table.pop("rules", [])
+    if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables) or not tables:
+        problems.add(Section("adaptation"), "needs rules: begin each with [[adaptation.rules]]")
+        return None
+    rules = tuple(
+        _of_kind(dict(t), "rules", Section("adaptation.rules", i), problems)
+        for i, t in enumerate(tables)
+    )
+    adaptation = build(Adaptation, table, Section("adaptation"), problems)
+    return None if adaptation is None else replace(adaptation, rules=rules)
 
 
 def _stages(tables: object, problems: Problems) -> tuple[Stage, ...]:

@@ -267,7 +267,13 @@ def _loop(
     if session.stimulation is not None:
         stimulator = Stimulator(session.name, session.stimulation, guard.lease, clock)
     loop = Loop(
-        About(session.name, stream.identity, decoder, scheduling),
+        About(
+            session.name,
+            stream.identity,
+            decoder,
+            scheduling,
+            adapts=artifact is not None and session.pipeline.adaptation is not None,
+        ),
         stream,
         run,
         guard,

@@ -274,8 +274,12 @@ class Loop:
         sampled_s = self._stream.due_s(moment.time_s)
         ledger = self._ledger = Ledger(sampled_s, self._received_s, decoded_s)
         quality = quality_of(decoded)
-        self._command(self._command_in(decoded.outputs), quality)  # first: somebody moves by it
-        self._say(decoded.outputs, quality, ledger)
+        outputs = decoded.outputs
+        while outputs and isinstance(outputs[0], Adapted):  # what follows is that version's
+            self._changed(outputs[0], ledger)
+            outputs = outputs[1:]
+        self._command(self._command_in(outputs), quality)  # first: somebody moves by it
+        self._say(outputs, quality, ledger)
         for event in moment.events:
             self._put(marker_message(event, ledger))
         if self._display is not None:

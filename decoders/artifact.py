@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from decoders.adaptive import AdaptiveStart
+from decoders.blocks import hop_samples
 from decoders.decoder import Decoder, Weights
 from decoders.describe import describe, describe_pipeline, differences
 from decoders.lost_channels import Others
@@ -155,7 +157,19 @@ class Artifact:
         picked = replace(pipeline, channels=self.signal.channels)
         wanted = pipeline.trials is not None and pipeline.trials.stop_error > 0
         stopping, others = self.stopping if wanted else None, Others.of(self.weights)
-        return picked.start(signal, self.starter(decoder), stopping, others)
+        if pipeline.adaptation is None:
+            return picked.start(signal, self.starter(decoder), stopping, others)
+        adaptive = AdaptiveStart(
+            pipeline.adaptation,
+            decoder,
+            self.labels,
+            self.unit,
+            self.weights,
+            pipeline.trials,
+            signal.rate_hz,
+            hop_samples(pipeline.hop_s, signal.rate_hz),
+        )
+        return picked.start(signal, adaptive, stopping, others)
 
     def starter(self, decoder: Decoder) -> StartDecoding:
         """Return what starts `decoder` with these weights."""

@@ -24,6 +24,7 @@ __all__ = ["event_of", "problem_with"]
 _PREFIX = "feedback"
 _KINDS = frozenset(get_args(EventKind)) - {"marker"}
 _MOST_PARTS = 4
+_LARGEST = 1e12
 
 
 def event_of(sample: int, text: str) -> Event:
@@ -44,8 +45,8 @@ def event_of(sample: int, text: str) -> Event:
 
 def problem_with(kind: EventKind, label: str, values: tuple[float, ...]) -> str:
     """Return what is wrong with feedback of `kind`; empty if nothing is."""
-    if not all(map(math.isfinite, values)):
-        return f"the values of {kind} must be finite, not {list(values)}"
+    if not all(math.isfinite(v) and abs(v) <= _LARGEST for v in values):
+        return f"the values of {kind} must be finite, and at most {_LARGEST:g}, not {list(values)}"
     match kind:
         case "target" if not label and not values:
             return "a target needs a label, or values: where it is"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from decoders.adaptation import Adaptation
 from decoders.blocks import Block, Blocks, hop_samples
 from decoders.decoder import Decoding, Event, Moment
 from decoders.events import Binding
@@ -82,6 +83,8 @@ class Pipeline:
     lost_channels
         What becomes of electrodes that fail; None: blocks with values that are not finite are
         refused.
+    adaptation
+        How the decoder learns while it runs; None: it does not.
     """
 
     hop_s: float
@@ -89,6 +92,7 @@ class Pipeline:
     stages: Chain = field(default_factory=lambda: Chain(()))
     trials: Trials | None = None
     lost_channels: LostChannels | None = None
+    adaptation: Adaptation | None = None
 
     def start(
         self,

@@ -1,4 +1,4 @@
-"""Writes docs/kinds.md: the keys of every kind of device, stage and decoder, from their recipes.
+"""Writes docs/kinds.md: the keys of every kind of device, stage, decoder and rule.
 
 Run it after a kind changed: ``python docs/make_kinds.py``.
 """
@@ -15,6 +15,7 @@ _TITLES: dict[catalog.Group, str] = {
     "devices": "Devices: `[device]`",
     "stages": "Stages: `[[stages]]`",
     "decoders": "Decoders: `[decoder]`",
+    "rules": "Rules: `[[adaptation.rules]]`",
 }
 
 
@@ -22,8 +23,9 @@ def page() -> str:
     """Return the page."""
     parts = [
         "# Kinds",
-        "Every kind of device, stage and decoder that comes with bci-server, and its keys in the "
-        "[session file](session-file.md). Made from the code by `docs/make_kinds.py`.",
+        "Every kind of device, stage, decoder and rule of adaptation that comes with bci-server, "
+        "and its keys in the [session file](session-file.md). Made from the code by "
+        "`docs/make_kinds.py`.",
     ]
     for group in get_args(catalog.Group):
         parts.append(f"## {_TITLES[group]}")

@@ -16,6 +16,7 @@ from bci_server.config import Blocks, Outlet, Target, load_session, parse_sessio
 from bci_server.mapping import Commands
 from bci_server.record_names import Record
 from bci_server.safety.limits import Safety
+from decoders.adaptation import Adaptation
 from decoders.lost_channels import LostChannels
 from decoders.trials import Trials
 
@@ -91,6 +92,7 @@ def test_python_in_documents_compiles_and_imports(document: Path) -> None:
         ("safety", Safety),
         ("outlet", Outlet),
         ("record", Record),
+        ("adaptation", Adaptation),
     ],
 )
 def test_every_key_of_every_section_is_documented(section: str, recipe: type) -> None:

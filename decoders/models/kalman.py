@@ -17,6 +17,8 @@ from devices.signal import Chunk, Signal
 
 __all__ = ["Kalman"]
 
+_MOST_TO_ADAPT = 512
+
 
 @dataclass(frozen=True)
 class Kalman:
@@ -72,12 +74,13 @@ class Kalman:
         offset = rows.mean(axis=0)
         tuning = least_squares(values - mean, rows - offset)
         seen = rows - offset - (values - mean) @ tuning.T
-        return steady_state(
-            moves,
-            moved.T @ moved / len(moved),
-            tuning,
-            shrunk(seen.T @ seen / len(seen), self.shrinkage),
-        ) | {"mean": mean, "offset": offset}
+        spread = moved.T @ moved / len(moved)
+        noise = shrunk(seen.T @ seen / len(seen), self.shrinkage)
+        weights = steady_state(moves, spread, tuning, noise) | {"mean": mean, "offset": offset}
+        if rows.shape[1] > _MOST_TO_ADAPT:
+            return weights
+        # Not needed to decode, but to go on learning: see `decoders.adapt.smooth_batch`.
+        return weights | {"moves": moves, "spread": spread, "tuning": tuning, "noise": noise}
 
     def start(
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights

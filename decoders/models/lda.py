@@ -13,6 +13,8 @@ from devices.signal import Signal
 
 __all__ = ["Lda"]
 
+_MOST_TO_ADAPT = 1024
+
 
 @dataclass(frozen=True)
 class Lda:
@@ -48,7 +50,12 @@ class Lda:
             shrinkage=self.shrinkage,
             priors=np.full(len(training.labels), 1 / len(training.labels)),
         )
-        return linear_weights(model.fit(training.features, training.targets))
+        weights = linear_weights(model.fit(training.features, training.targets))
+        if training.features.shape[1] > _MOST_TO_ADAPT:
+            return weights
+        # Not needed to decode, but to go on learning: see `decoders.adapt.recursive_lda`.
+        means, covariance = np.asarray(model.means_), np.asarray(model.covariance_)
+        return {**weights, "means": means, "covariance": covariance}
 
     def start(
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
