@@ -79,10 +79,10 @@ class RecurrentStep(nn.Module):
     before, after
         Turns a row into what the networks read, and what they say into values.
     members
-        The networks, of one shape.
+        The networks, of one shape, with a ``step`` as `Recurrent` has.
     """
 
-    def __init__(self, before: nn.Module, members: Sequence[Recurrent], after: nn.Module) -> None:
+    def __init__(self, before: nn.Module, members: Sequence[nn.Module], after: nn.Module) -> None:
         super().__init__()
         self.before, self.after = before, after
         self.members = nn.ModuleList(members)
@@ -92,7 +92,6 @@ class RecurrentStep(nn.Module):
         read = self.before(row)
         said, states = [], []
         for number, member in enumerate(self.members):
-            assert isinstance(member, Recurrent)
             values, following = member.step(read, state[number])
             said.append(values)
             states.append(following)
