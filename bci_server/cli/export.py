@@ -1,4 +1,4 @@
-"""``bci export``: recordings in the formats of others."""
+"""``bci export``: recordings, and spiking models, in the formats of others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bci_server.cli.outcome import CommandError
 from bci_server.cli.screen import activity, results, write_json
 
 if TYPE_CHECKING:
@@ -27,10 +28,14 @@ class To(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     MCAP = "mcap"
+    NIR = "nir"
 
 
 def export(
-    files: Annotated[list[Path], typer.Argument(help="Recordings.", show_default=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Recordings; for nir, a model's folder.", show_default=False),
+    ],
     to: Annotated[To, typer.Option(help="The format.", show_default=False)],
     output: Annotated[
         Path,
@@ -54,10 +59,18 @@ def export(
     species: Annotated[str, typer.Option(help="The participant's species, in Latin.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
-    """Write recordings in another format, and say what survives.
+    """Write recordings in another format, and say what survives; or a spiking model as NIR.
 
     All is written or nothing, and nothing is ever overwritten.
     """
+    if to is To.NIR:
+        if anonymize or stream or participant or species:
+            raise CommandError(
+                "a model names no participant and holds no stream: --to nir takes none of "
+                "--anonymize, --stream, --participant, --species"
+            )
+        _export_model(files, output, as_json)
+        return
     from bci_server.export.run import export as write
 
     with activity(shown=not as_json) as tell:
@@ -76,6 +89,20 @@ def export(
         return
     for report in reports:
         _show(report, anonymize)
+
+
+def _export_model(folders: list[Path], output: Path, as_json: bool) -> None:
+    from decoders.artifact import Artifact
+    from decoders.spiking.nir_file import export_model
+
+    if len(folders) != 1:
+        raise CommandError(f"a NIR file holds one model; {len(folders)} are named")
+    model = Artifact.load(folders[0])
+    export_model(model, output)
+    if as_json:
+        write_json({"source": str(folders[0]), "target": str(output), "hash": model.hash})
+        return
+    results().print(f"{output} from {folders[0]}: {model.kind} {model.hash}", markup=False)
 
 
 def _show(report: Report, is_anonymous: bool) -> None:
