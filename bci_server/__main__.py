@@ -14,6 +14,7 @@ from bci_server.cli.doctor import doctor
 from bci_server.cli.evaluate import evaluate
 from bci_server.cli.export import export
 from bci_server.cli.health import health
+from bci_server.cli.import_model import import_model
 from bci_server.cli.info import info
 from bci_server.cli.listen import listen
 from bci_server.cli.outcome import Exit, exit_of, explain
@@ -71,6 +72,7 @@ app.command()(serve)
 app.command()(listen)
 app.command()(calibrate)
 app.command()(evaluate)
+app.command("import")(import_model)
 app.command()(doctor)
 app.command()(health)
 app.command()(record)
