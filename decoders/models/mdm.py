@@ -35,8 +35,9 @@ class Mdm:
     Distances and means are Riemann's, :math:`d_k^2 = \sum_i \ln^2 \lambda_i(M_k^{-1} C)`
     (Barachant et al., IEEE Trans. Biomed. Eng. 59, 2012), or log-Euclidean,
     :math:`d_k = |\ln C - \ln M_k|` (Arsigny et al., SIAM J. Matrix Anal. Appl. 29, 2007), which
-    takes one eigenvalue problem instead of one a class. Probabilities are the softmax of
-    :math:`-d_k^2`, as pyriemann's. Wants a covariance as the last stage.
+    takes one eigenvalue problem a step instead of one a class: less time from three classes on.
+    Probabilities are the softmax of :math:`-d_k^2`, as pyriemann's. Wants a covariance as the last
+    stage.
 
     Parameters
     ----------
