@@ -1,0 +1,170 @@
+"""The same methods as the libraries have them, on all rows at once: what ours stand beside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.decoder import Training
+from decoders.history import with_history
+from decoders.spd import matrices
+
+__all__ = ["PEERS"]
+
+Said = tuple[NDArray[np.float64], NDArray[Any]]
+"""What the library says of each row, and what was meant."""
+
+
+def _scaled(model: Any) -> Any:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), model)
+
+
+def _classes(make: Callable[[Any], Any]) -> Callable[[Any, Training, Training], Said]:
+    def fitted(recipe: Any, training: Training, test: Training) -> Said:
+        model = make(recipe).fit(training.features, training.targets)
+        return np.asarray(model.predict_proba(test.features)), test.targets
+
+    return fitted
+
+
+def _covariances(make: Callable[[Any], Any]) -> Callable[[Any, Training, Training], Said]:
+    def fitted(recipe: Any, training: Training, test: Training) -> Said:
+        model = make(recipe).fit(matrices(training.features), training.targets)
+        return np.asarray(model.predict_proba(matrices(test.features))), test.targets
+
+    return fitted
+
+
+def _values(make: Callable[[Any], Any]) -> Callable[[Any, Training, Training], Said]:
+    def fitted(recipe: Any, training: Training, test: Training) -> Said:
+        x, y = with_history(training, recipe.history)
+        rows, meant = with_history(test, recipe.history)
+        return np.asarray(make(recipe).fit(x, y).predict(rows)), meant
+
+    return fitted
+
+
+def _lda(recipe: Any) -> Any:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+
+
+def _logistic(recipe: Any) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return _scaled(LogisticRegression(max_iter=2000))
+
+
+def _svm(recipe: Any) -> Any:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.svm import SVC
+
+    return _scaled(CalibratedClassifierCV(SVC(kernel=recipe.kernel), ensemble=False))
+
+
+def _naive_bayes(recipe: Any) -> Any:
+    from sklearn.naive_bayes import GaussianNB
+
+    return GaussianNB()
+
+
+def _tree(recipe: Any) -> Any:
+    from sklearn.tree import DecisionTreeClassifier
+
+    return DecisionTreeClassifier(max_depth=5, min_samples_leaf=5, random_state=0)
+
+
+def _forest(recipe: Any) -> Any:
+    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+
+    family = RandomForestClassifier if recipe.thresholds == "best" else ExtraTreesClassifier
+    return family(200, random_state=0)
+
+
+def _boosting(recipe: Any) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(random_state=0, early_stopping=False)
+
+
+def _perceptron(recipe: Any) -> Any:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.linear_model import Perceptron
+
+    return _scaled(CalibratedClassifierCV(Perceptron(random_state=0), ensemble=False))
+
+
+def _mlp(recipe: Any) -> Any:
+    from sklearn.neural_network import MLPClassifier
+
+    return _scaled(MLPClassifier((32,), alpha=1.0, random_state=0))
+
+
+def _mdm(recipe: Any) -> Any:
+    from pyriemann.classification import MDM
+
+    return MDM(metric=recipe.metric)
+
+
+def _fgmdm(recipe: Any) -> Any:
+    from pyriemann.classification import FgMDM
+
+    return FgMDM(metric=recipe.metric)
+
+
+def _csp(recipe: Any) -> Any:
+    from pyriemann.spatialfilters import CSP
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(CSP(nfilter=recipe.filters), _lda(recipe))
+
+
+def _tangent_space(recipe: Any) -> Any:
+    from pyriemann.tangentspace import TangentSpace
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(TangentSpace(), LogisticRegression(max_iter=5000))
+
+
+def _ridge(recipe: Any) -> Any:
+    from sklearn.linear_model import RidgeCV
+
+    return _scaled(RidgeCV(np.logspace(1, 5, 9)))
+
+
+def _mlp_regression(recipe: Any) -> Any:
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.neural_network import MLPRegressor
+    from sklearn.preprocessing import StandardScaler
+
+    network = MLPRegressor(
+        hidden_layer_sizes=(64,), alpha=1.0, max_iter=recipe.epochs, random_state=0
+    )
+    return TransformedTargetRegressor(_scaled(network), transformer=StandardScaler())
+
+
+PEERS: dict[str, Callable[[Any, Training, Training], Said]] = {
+    "lda": _classes(_lda),
+    "logistic": _classes(_logistic),
+    "svm": _classes(_svm),
+    "naive_bayes": _classes(_naive_bayes),
+    "tree": _classes(_tree),
+    "forest": _classes(_forest),
+    "boosting": _classes(_boosting),
+    "perceptron": _classes(_perceptron),
+    "mlp": _classes(_mlp),
+    "mdm": _covariances(_mdm),
+    "fgmdm": _covariances(_fgmdm),
+    "csp": _covariances(_csp),
+    "tangent_space": _covariances(_tangent_space),
+    "ridge": _values(_ridge),
+    "mlp_regression": _values(_mlp_regression),
+}
