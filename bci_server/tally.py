@@ -264,7 +264,9 @@ class ContinuousTally:
         fresh &= np.isfinite(values).all(axis=1)
         if self._controls.shift_s and len(times) > 1:
             step_s = float(times[-1] - times[0]) / (len(times) - 1)
-            values = np.roll(values, round(self._controls.shift_s / step_s), axis=0)
+            n_rows = round(self._controls.shift_s / step_s)
+            # What is no truth where it was is none where it comes to be.
+            values, fresh = np.roll(values, n_rows, axis=0), np.roll(fresh, n_rows)
         if not self._truths and self._controls.skip_s:
             fresh &= times >= self._first_s + self._controls.skip_s
         self._truths.append(values[fresh])

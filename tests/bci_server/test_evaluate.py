@@ -156,6 +156,19 @@ def test_truth_of_another_time_scores_nothing(velocity):
     assert max(result.metrics["r2"]) < 0.2
 
 
+def test_a_control_keeps_to_what_is_truth_when_some_is_missing(velocity):
+    made = followed()
+    truth = made.truth.copy()
+    truth[500:1500] = np.nan
+    gappy = replace(made, truth=truth)
+    plain = evaluate(velocity, VALUES, Ridge(3, 0.01), [gappy]).metrics
+    shifted = evaluate(
+        velocity, VALUES, Ridge(3, 0.01), [gappy], controls=Controls(shift_s=37.0)
+    ).metrics
+    assert shifted["n"] == plain["n"] == 1998
+    assert all(-2 < r2 < 0.2 and r2 != 0 for r2 in shifted["r2"])
+
+
 @pytest.mark.parametrize(
     ("pipeline", "devices", "message"),
     [
