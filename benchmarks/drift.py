@@ -41,7 +41,7 @@ from devices.adapters.recording import Recording  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data" / "m1_stevenson" / "stevenson_first70.npz"
 GAIN, OFFSET, LOST = 0.5, 1.0, 0.1
-TIME_CONSTANTS_S = (10.0, 20.0, 40.0, 80.0, 160.0)
+TIME_CONSTANTS_S = (2.5, 5.0, 10.0, 20.0, 40.0)
 WARM_UP_S = 5.0
 
 

@@ -1,8 +1,9 @@
 """Make recordings of the grip-force set that comes with py_neuromodulation (iEEG-BIDS, ``*.vhdr``).
 
 Six ECoG and three subthalamic LFP contacts of a person with Parkinson's disease at 1 kHz, and the
-force of the grip (Köhler et al.; MIT). Whatever is beside ``NAME_ieeg.vhdr`` in
-``NAME_channels.tsv`` as MISC is force. The recording has the streams ``ieeg`` in µV and ``force``
+force of the grip (MIT). Whatever is beside ``NAME_ieeg.vhdr`` in ``NAME_channels.tsv`` as MISC is
+force. The values of the published copy are a million times too large for its unit; such are divided
+by it. The recording has the streams ``ieeg`` in µV and ``force``
 without a unit, and in ``grips`` a marker ``grip`` or ``rest`` wherever the force begins to be, or
 ends being, more than a fifth of what it rises to, counted from its level at rest::
 
@@ -25,6 +26,7 @@ from devices.recording.formats import open_recording
 
 LEVEL = 0.2
 SHORTEST_S = 0.25
+TOO_LARGE_UV = 1e5
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,6 +58,8 @@ def read(path: Path) -> Aligned:
         times = track.times(0, track.n_samples)
     finally:
         recording.close()
+    if np.median(values.std(axis=0)) > TOO_LARGE_UV:
+        values = values * np.float32(1e-6)
     is_force = np.array([types.get(name) == "MISC" for name in names])
     if is_force.sum() != 1:
         raise ValueError(f"{table} names {is_force.sum()} of the channels as MISC, not one")

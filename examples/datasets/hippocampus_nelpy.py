@@ -5,10 +5,10 @@ unit, in seconds; the tracker's file, plain or gzipped, has an LED's place in pi
 second, on a clock of its own rate. The recording has the stream ``spikes``, counts in bins of 50 ms
 stamped at their ends; ``position``, where the rat is then, not a number where the tracker had lost
 it; and ``running``, the same but only while it runs (there the cells tell where it is; at rest they
-replay other places)::
+replay other places). In the set's linear track it runs for the first half of the recording::
 
-    python examples/datasets/hippocampus_nelpy.py spikes.mat TRACKING fit.xdf --to 0.8
-    python examples/datasets/hippocampus_nelpy.py spikes.mat TRACKING rest.xdf --from 0.8
+    python examples/datasets/hippocampus_nelpy.py spikes.mat TRACKING fit.xdf --to 0.4
+    python examples/datasets/hippocampus_nelpy.py spikes.mat TRACKING rest.xdf --from 0.4 --to 0.52
 """
 
 from __future__ import annotations
