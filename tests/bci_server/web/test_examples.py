@@ -2,12 +2,15 @@
 
 import asyncio
 import re
+import runpy
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.bci_server.web.web_place import TOKEN, Place, prediction
+from bci_server.client import connect
+from tests.bci_server.web.web_place import TOKEN, Place, command, prediction
 
 pytestmark = pytest.mark.anyio
 
@@ -47,3 +50,28 @@ async def test_the_example_client_prints_what_is_published(place: Place) -> None
     process.kill()
     await process.wait()
     assert b"('left', 'right') (0.25, 0.75)" in line.result()
+
+
+async def test_the_hand_closes_feels_and_holds(place: Place) -> None:
+    await place.engine.linked()
+    tasks = runpy.run_path(str(ROOT / "examples" / "tasks" / "grasp.py"))
+    hand, touch = tasks["Hand"](stiffness_n=4.0), tasks["Touch"]()
+    async with asyncio.timeout(30), connect(place.http, TOKEN, session="demo") as client:
+        grasp = tasks["Grasp"](client, hand, touch)
+        for k in range(30):
+            message = command(k, (0.5,), names=("closing",), ttl_ms=200.0)
+            ledger = msgspec.structs.replace(message.ledger, published_s=0.1 * k)
+            await grasp.follow(msgspec.structs.replace(message, ledger=ledger))
+    asked = [c for c in place.engine.asked if type(c).__name__ == "GiveStimulus"]
+    amplitudes = [c.amplitude_ua for c in asked]
+    assert len(asked) == grasp.n_stimuli > 10
+    assert amplitudes == sorted(amplitudes)
+    assert 20.0 < amplitudes[0] < amplitudes[-1] == touch.amplitude_ua(4.0)
+    assert hand.closed == 1.0
+    assert grasp.held_s == pytest.approx(1.9, abs=0.11)
+    assert not grasp.is_crushed
+
+
+def test_a_person_closes_until_it_is_felt() -> None:
+    intent = runpy.run_path(str(ROOT / "examples" / "tasks" / "participant.py"))["intent"]
+    assert [intent(ua) for ua in (0.0, 30.0, 75.0)] == ["right", "rest", "left"]
