@@ -5,11 +5,15 @@ what the newest block alone says. Blocks overlap and decoders are too sure, so t
 divided by a temperature T, chosen so that :math:`p_k = \operatorname{softmax}_k(E / T)` is most
 likely for trials that were left out of the fit (Guo et al., "On calibration of modern neural
 networks", ICML 2017). The trial is decided as soon as the log-odds of the best class,
-:math:`\ln p / (1 - p)`, reach those of an error rate :math:`\varepsilon`,
-:math:`\ln (1 - \varepsilon) / \varepsilon`: Wald's sequential test in its Bayesian form (Wald,
+:math:`\ln p / (1 - p)`, reach a bound: Wald's sequential test in its Bayesian form (Wald,
 "Sequential tests of statistical hypotheses", Ann. Math. Stat. 16, 1945; for spellers: Mainsah et
-al., J. Neural Eng. 12, 2015). Where more than that share of the left-out trials would have been
-decided wrongly, the bound is raised until it is not.
+al., J. Neural Eng. 12, 2015).
+
+The bound is what a wrong class ever reaches, at any block, in no more than the share
+:math:`\varepsilon` of trials. Few trials are left out, so that is read from the tail of the highest
+log-odds of a wrong class in each: above their upper third they fall off as an exponential (peaks
+over threshold; Coles, "An introduction to statistical modeling of extreme values", 2001). It is
+never below :math:`\ln (1 - \varepsilon) / \varepsilon`, what a true probability asks for.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ FLOOR = 1e-12
 """The least probability that counts: one block can rule a class out, but not for ever."""
 
 _TEMPERATURES = np.geomspace(0.02, 500.0, 120)
+_TAIL = 1 / 3
 _NEVER = sys.float_info.max
 
 Trial = tuple[NDArray[np.float64], int]
@@ -85,7 +90,7 @@ class Stopping:
         return self.log_odds(evidence) >= self.bound
 
     def log_odds(self, evidence: Sequence[float]) -> float:
-        """Return the log-odds of the best class."""
+        """Return the log-odds of the best class, from one value a class."""
         scaled = sorted(e / self.temperature for e in evidence)
         best = scaled.pop()
         if not scaled:
@@ -101,7 +106,7 @@ class Stopping:
             (n_blocks, n_classes) probabilities.
         """
         evidence = _evidence(rows, self.evidence)
-        crossed = np.flatnonzero(_log_odds(evidence, self.temperature) >= self.bound)
+        crossed = np.flatnonzero(_log_odds(evidence / self.temperature).max(axis=1) >= self.bound)
         at = int(crossed[0]) if len(crossed) else len(rows) - 1
         return at, int(evidence[at].argmax()), len(crossed) > 0
 
@@ -116,18 +121,18 @@ def fit_stopping(trials: Sequence[Trial], evidence: EvidenceKind, error: float) 
     evidence
         What a decision rests on.
     error
-        The share of wrong decisions, among those before a trial's end, not to be passed.
+        The share of trials, not to be passed, in which a wrong class reaches the bound.
     """
     seen = [(_evidence(rows, evidence), truth) for rows, truth in trials]
     temperature = fit_temperature(seen)
-    odds = [(_log_odds(e, temperature), e.argmax(axis=1) == truth) for e, truth in seen]
-    bound = math.log((1 - error) / error)
-    while True:
-        decided = [_first(margins, right, bound) for margins, right in odds]
-        wrong = [margin for margin, right in filter(None, decided) if not right]
-        if len(wrong) <= error * sum(d is not None for d in decided):
-            return Stopping(error, evidence, temperature, bound)
-        bound = float(min(np.nextafter(min(wrong), math.inf), _NEVER))
+    peaks = np.sort([_highest_wrong(e / temperature, truth) for e, truth in seen])
+    n = len(peaks)
+    n_tail = max(1, round(_TAIL * n))
+    threshold = float(peaks[max(0, n - n_tail - 1)])
+    excess = float((peaks[n - n_tail :] - threshold).mean())
+    bound = threshold + excess * math.log(n_tail / n / error)
+    sure = math.log((1 - error) / error)
+    return Stopping(error, evidence, temperature, min(max(bound, sure), _NEVER))
 
 
 def fit_temperature(trials: Sequence[Trial]) -> float:
@@ -138,17 +143,20 @@ def fit_temperature(trials: Sequence[Trial]) -> float:
     trials
         The evidence after each block of a trial, (n_blocks, n_classes), and which class it was.
     """
-    likelihoods = [sum(_likelihood(e, truth, t) for e, truth in trials) for t in _TEMPERATURES]
+    rows = np.concatenate([evidence for evidence, _ in trials])
+    lengths = [len(evidence) for evidence, _ in trials]
+    truths = np.repeat([truth for _, truth in trials], lengths)
+    weights = np.repeat([1 / n for n in lengths], lengths)
+    own = rows[np.arange(len(rows)), truths]
+    likelihoods = [weights @ (own / t - _log_sum(rows / t)) for t in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmax(likelihoods))])
 
 
-def _first(
-    margins: NDArray[np.float64], right: NDArray[np.bool_], bound: float
-) -> tuple[float, bool] | None:
-    crossed = np.flatnonzero(margins >= bound)
-    if not len(crossed):
-        return None
-    return float(margins[crossed[0]]), bool(right[crossed[0]])
+def _highest_wrong(scaled: NDArray[np.float64], truth: int) -> float:
+    """Return the highest log-odds that a wrong class has after any block."""
+    if scaled.shape[1] == 1:
+        return -_NEVER
+    return float(np.delete(_log_odds(scaled), truth, axis=1).max())
 
 
 def _evidence(rows: NDArray[np.float64], kind: EvidenceKind) -> NDArray[np.float64]:
@@ -156,18 +164,13 @@ def _evidence(rows: NDArray[np.float64], kind: EvidenceKind) -> NDArray[np.float
     return np.cumsum(logs, axis=0) if kind == "sum" else logs
 
 
-def _likelihood(evidence: NDArray[np.float64], truth: int, temperature: float) -> float:
-    """Return the mean over the blocks of the log probability of what was true."""
-    scaled = evidence / temperature
-    return float(np.mean(scaled[:, truth] - _log_sum(scaled)))
-
-
-def _log_odds(evidence: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """Return (n_blocks,): ln p / (1 - p) of the best class, exact where p is all but 1."""
-    if evidence.shape[1] == 1:
-        return np.full(len(evidence), _NEVER)
-    scaled = np.sort(evidence / temperature, axis=1)
-    return np.minimum(scaled[:, -1] - _log_sum(scaled[:, :-1]), _NEVER)
+def _log_odds(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return, for each block and class, ln p / (1 - p); exact where p is all but 1."""
+    n = scaled.shape[1]
+    if n == 1:
+        return np.full(scaled.shape, _NEVER)
+    others = np.stack([_log_sum(np.delete(scaled, k, axis=1)) for k in range(n)], axis=1)
+    return np.clip(scaled - others, -_NEVER, _NEVER)
 
 
 def _log_sum(rows: NDArray[np.float64]) -> NDArray[np.float64]:
