@@ -16,6 +16,7 @@ from decoders.stage import Mismatch
 from decoders.window import FLOOR
 
 __all__ = [
+    "LogPowers",
     "Metric",
     "Unfolding",
     "check_metric",
@@ -24,6 +25,7 @@ __all__ = [
     "matrices",
     "n_triangle",
     "order",
+    "power_weights",
     "root",
     "roots",
     "symmetric_index",
@@ -154,3 +156,35 @@ def roots(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
     np.sqrt(values, out=values)
     square, inverse = (vectors * values) @ vectors.T, (vectors / values) @ vectors.T
     return np.asarray(square, np.float64), np.asarray(inverse, np.float64)
+
+
+def power_weights(filters: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return, for (n_filters, n) spatial filters, what gives their powers from a triangle.
+
+    w' C w is linear in the values of C: (n_filters, n (n + 1) / 2) weights, one row a filter.
+    """
+    n = filters.shape[1]
+    products = (filters[:, :, np.newaxis] * filters[:, np.newaxis, :]).reshape(-1, n * n)
+    weights = np.zeros((len(filters), n_triangle(n)))
+    np.add.at(weights.T, symmetric_index(n).ravel(), products.T)
+    return weights
+
+
+class LogPowers:
+    """One row of covariances → ln of the power behind each spatial filter.
+
+    Parameters
+    ----------
+    weights
+        (n_filters, n_features): what `power_weights` gives, over all features.
+    """
+
+    def __init__(self, weights: NDArray[np.float64]) -> None:
+        self._weights = np.ascontiguousarray(weights)
+        self._out = np.empty(len(weights))
+
+    def __call__(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (n_filters,); it holds until the next call."""
+        np.matmul(self._weights, row, out=self._out)
+        np.maximum(self._out, FLOOR, out=self._out)
+        return np.asarray(np.log(self._out, out=self._out))

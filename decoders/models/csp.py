@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from decoders.decoder import Decoding, Training, Weights
 from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
-from decoders.spd import matrices, n_triangle, symmetric_index
+from decoders.spd import LogPowers, matrices, n_triangle, power_weights
 from decoders.stage import Mismatch
-from decoders.window import FLOOR
 from devices.signal import Signal
 
 __all__ = ["Csp"]
@@ -69,21 +67,4 @@ class Csp:
         """Start a run."""
         filters = np.asarray(weights["filters"], np.float64)
         check_width(signal.n_channels, n_triangle(filters.shape[1]))
-        return LinearClassification(labels, weights, _LogPowers(filters))
-
-
-class _LogPowers:
-    """One covariance triangle → ln of the power behind each filter."""
-
-    def __init__(self, filters: NDArray[np.float64]) -> None:
-        n = filters.shape[1]
-        # w' C w is linear in the values of C: each filter is one row over the triangle's values.
-        products = (filters[:, :, np.newaxis] * filters[:, np.newaxis, :]).reshape(-1, n * n)
-        self._powers = np.zeros((len(filters), n_triangle(n)))
-        np.add.at(self._powers.T, symmetric_index(n).ravel(), products.T)
-        self._out = np.empty(len(filters))
-
-    def __call__(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
-        np.matmul(self._powers, row, out=self._out)
-        np.maximum(self._out, FLOOR, out=self._out)
-        return np.asarray(np.log(self._out, out=self._out))
+        return LinearClassification(labels, weights, LogPowers(power_weights(filters)))

@@ -30,6 +30,7 @@ from decoders.pipeline import Pipeline
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
 from tests.contract.trainings import (
+    BLOCK,
     Case,
     class_training,
     continuous_training,
@@ -161,13 +162,23 @@ CASES |= {
 ALL = [pytest.param(case, id=f"{kind} {i}") for kind in CASES for i, case in enumerate(CASES[kind])]
 
 
+def moment_of(training: Training, row: int) -> Moment:
+    """Return where a row ends, when the rows of all trials come one after the other."""
+    if training.ages is None:
+        return Moment(row, row / 10.0)
+    sample = (row + 1) * BLOCK - 1
+    return Moment(sample, row / 10.0, cue=sample - int(training.ages[row]))
+
+
 def decode(case: Case, weights: Any, rows: NDArray[np.float64], block: int = 1) -> list[Output]:
     t = case.training
     decoding = case.recipe.start(t.signal, t.labels, t.unit, weights)
     outputs: list[Output] = []
     for i in range(0, len(rows), block):
         part = rows[i : i + block]
-        outputs += decoding(Chunk(np.arange(i, i + len(part)) / 10.0, part), Moment(i, i / 10.0))
+        last = i + len(part) - 1
+        chunk = Chunk(np.arange(i, i + len(part)) / 10.0, part)
+        outputs += decoding(chunk, moment_of(t, last))
     return outputs
 
 
@@ -283,7 +294,7 @@ def test_another_number_of_features_is_refused_with_both(case: Case) -> None:
 @pytest.mark.parametrize("case", ALL)
 def test_too_little_to_fit_on_is_said(case: Case) -> None:
     t = case.training
-    few = Training(t.signal, t.features[:1], t.targets[:1], t.groups[:1], t.labels, t.unit)
+    few = t.part(np.arange(1))
     with pytest.raises(Mismatch):
         case.recipe.fit(few)
 
@@ -318,7 +329,7 @@ from devices.signal import Chunk, Signal
 artifact = Artifact.load(Path({str(tmp_path / "m")!r}))
 decoding = artifact.starter({case.recipe!r})(artifact.signal)
 row = np.ones((1, artifact.signal.n_channels))
-outputs = [decoding(Chunk(np.zeros(1), row), Moment(i, 0.0)) for i in range(5)]
+outputs = [decoding(Chunk(np.zeros(1), row), Moment(9 * i + 8, 0.0, cue=0)) for i in range(5)]
 assert outputs[-1], outputs
 import json
 print(json.dumps(sorted({{m.partition(".")[0] for m in sys.modules}})))

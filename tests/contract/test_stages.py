@@ -16,12 +16,14 @@ from decoders.features.covariance import Covariance
 from decoders.features.epoch import Epoch
 from decoders.features.filter_bank import FilterBank
 from decoders.features.filter_bank_cca import FilterBankCca
+from decoders.features.filter_bank_covariance import FilterBankCovariance
 from decoders.features.highpass import Highpass
 from decoders.features.log_power import LogPower
 from decoders.features.lowpass import Lowpass
 from decoders.features.notch import Notch
 from decoders.features.recentre import Recentre
 from decoders.features.rereference import Rereference
+from decoders.features.samples import Samples
 from decoders.features.smooth import Smooth
 from decoders.features.spike_counts import SpikeCounts
 from decoders.features.spike_power import SpikePower
@@ -73,6 +75,11 @@ CASES = {
         Case(FilterBankCca((10.0, 12.5), 1.0)),
         Case(FilterBankCca((7.0,), 0.5, ((5.0, 10.0), (10.0, 20.0)), 3, 2), hop_s=0.02),
     ],
+    "filter_bank_covariance": [
+        Case(FilterBankCovariance(1.0)),
+        Case(FilterBankCovariance(0.5, ((5.0, 10.0), (10.0, 20.0)), 0.1, 2), hop_s=0.02),
+    ],
+    "samples": [Case(Samples(), wrong=None), Case(Samples(), wrong=None, hop_s=0.004)],
     "spike_counts": [
         Case(SpikeCounts(-2.0, 0.5), BROADBAND, 0.02, EEG),
         Case(SpikeCounts(threshold=40.0), BROADBAND, 0.0101, EEG),

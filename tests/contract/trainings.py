@@ -1,7 +1,7 @@
 """What decoders are fitted on in the contract tests, and what a case is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from devices.signal import Signal
 
 N = 4
 SQUARE = Signal(10.0, tuple(f"{i}*{j}" for i in range(N) for j in range(i, N)), "uV^2")
+BLOCK = 9
+"""Samples a row where rows hold whole blocks."""
+
 PLAIN = Signal(20.0, tuple("abcdef"), "1")
 
 
@@ -105,6 +108,68 @@ def full(triangles: NDArray[np.float64]) -> NDArray[np.float64]:
     rows, columns = np.triu_indices(N)
     out[:, rows, columns] = out[:, columns, rows] = triangles
     return out
+
+
+def band_training(n_classes: int = 2) -> Training:
+    """Return covariances in three bands, of which the second tells the classes."""
+    base = triangle_training(n_classes)
+    rng = np.random.default_rng(6)
+    order = np.repeat(rng.permutation(len(base.features) // 5), 5) * 5 + np.tile(
+        np.arange(5), len(base.features) // 5
+    )
+    rows = np.hstack([base.features[order], base.features, base.features[order[::-1]]])
+    names = tuple(f"{c} {b} Hz" for b in ("4-8", "8-12", "12-16") for c in SQUARE.channels)
+    return replace(base, signal=Signal(10.0, names, "uV^2"), features=rows)
+
+
+def epoch_training(n_classes: int = 2) -> Training:
+    """Return epochs of three channels and eight steps, each class with a response of its own."""
+    rng = np.random.default_rng(7)
+    targets = np.arange(60 * n_classes) % n_classes
+    responses = rng.standard_normal((n_classes, 3, 8))
+    rows = responses[targets] + 1.5 * rng.standard_normal((len(targets), 3, 8))
+    names = tuple(f"{c} {100 * i - 700} ms" for c in ("Fz", "Cz", "Pz") for i in range(8))
+    labels = ("left", "right", "feet")[:n_classes]
+    signal = Signal(10.0, names, "uV")
+    return Training(signal, rows.reshape(len(rows), -1), targets, np.arange(len(rows)), labels)
+
+
+def locked_training(responses: NDArray[np.float64], per_class: int, noise: float) -> Training:
+    """Return whole blocks of trials that follow (n_classes, n, n_channels) responses."""
+    rng = np.random.default_rng(8)
+    n_classes, n, n_channels = responses.shape
+    truths = np.arange(n_classes * per_class) % n_classes
+    x = responses[truths] + noise * rng.standard_normal((len(truths), n, n_channels))
+    rows = n // BLOCK
+    return Training(
+        Signal(120.0 / BLOCK, tuple(map(str, range(BLOCK * n_channels))), "uV"),
+        x[:, : rows * BLOCK].reshape(len(truths) * rows, -1),
+        np.repeat(truths, rows),
+        np.repeat(np.arange(len(truths)), rows),
+        tuple("ABCDEF"[:n_classes]),
+        ages=np.tile(np.arange(1, rows + 1) * BLOCK - 1, len(truths)),
+    )
+
+
+CODES = {
+    name: "0" + "".join(map(str, np.random.default_rng(i).permutation([0, 1] * 14).tolist())) + "0"
+    for i, name in enumerate("ABCDEF")
+}
+
+
+def code_training() -> Training:
+    """Return trials in which every flash of a code has one response, seen by three channels."""
+    n, kernel = 180, np.hanning(24) * np.sin(np.arange(24) / 3)
+    shown = np.array([[int(b) for b in CODES[c] * 3] for c in CODES]).repeat(2, axis=1)
+    begins = np.diff(shown, axis=1, prepend=0) > 0
+    seen = np.array([np.convolve(b, kernel)[:n] for b in begins])
+    return locked_training(seen[..., np.newaxis] * [1.0, -0.5, 0.2], 3, 0.4)
+
+
+def flicker_training() -> Training:
+    t = np.arange(180)[:, np.newaxis] / 120
+    waves = np.array([np.sin(2 * np.pi * f * t + [0, 1, 2]) for f in (8.0, 11.0, 13.0)])
+    return locked_training(np.concatenate([waves, 0.5 * waves**2], axis=2), 6, 2.0)
 
 
 @dataclass(frozen=True)

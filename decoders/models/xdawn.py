@@ -1,0 +1,72 @@
+"""xDAWN: spatial filters that bring out evoked responses, and LDA on what they see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from decoders.decoder import Decoding, Training, Weights
+from decoders.epochs import epochs, n_epoch_channels
+from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
+from decoders.stage import Mismatch
+from devices.signal import Signal
+
+__all__ = ["Xdawn"]
+
+
+@dataclass(frozen=True)
+class Xdawn:
+    r"""Which class is it, by its evoked response, seen through the filters that bring it out.
+
+    For each class the mixes of channels w have the highest ratio of the power of the mean
+    response to that of all epochs, :math:`w^T \bar X \bar X^T w / w^T C w`; their time courses
+    are classified by LDA with a shrunk covariance (Rivet et al., "xDAWN algorithm to enhance
+    evoked potentials: application to brain-computer interface", IEEE Trans. Biomed. Eng. 56,
+    2009). Fitted by pyriemann and scikit-learn. Wants `epoch` as the last stage.
+
+    Parameters
+    ----------
+    filters
+        How many mixes are kept for each class.
+    """
+
+    task: ClassVar[Literal["classes"]] = "classes"
+
+    filters: int = 2
+
+    def __post_init__(self) -> None:
+        if self.filters < 1:
+            raise ValueError(f"filters must be at least 1, not {self.filters}")
+
+    def fit(self, training: Training) -> Weights:
+        """Fit to `training`."""
+        from pyriemann.spatialfilters import Xdawn as Filters
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+        check_classes(training)
+        n_channels = n_epoch_channels(training.signal)
+        if self.filters > n_channels:
+            raise Mismatch(
+                f"{self.filters} spatial filters cannot be had from {n_channels} channels; "
+                "use fewer filters"
+            )
+        whole = epochs(training.features, n_channels)
+        model = Filters(nfilter=self.filters).fit(whole, training.targets)
+        filters = np.asarray(model.filters_, np.float64)
+        k = len(training.labels)
+        lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(k, 1 / k))
+        seen = (filters @ whole).reshape(len(whole), -1)
+        weights = linear_weights(lda.fit(seen, training.targets))
+        # What is linear after what is linear is linear: the filters go into the weights.
+        coef = np.asarray(weights["coef"], np.float64).reshape(k, len(filters), -1)
+        whole_coef = np.einsum("kft,fc->kct", coef, filters).reshape(k, -1)
+        return {**weights, "coef": whole_coef, "filters": filters}
+
+    def start(
+        self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
+    ) -> Decoding:
+        """Start a run."""
+        check_width(signal.n_channels, weights["coef"].shape[1])
+        return LinearClassification(labels, weights)
