@@ -107,6 +107,7 @@ def main() -> None:
     """Print the table."""
     ask = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     ask.add_argument("tasks", nargs="*", default=[*RUNS, "reach"])
+    ask.add_argument("--policies", nargs="*", default=["mean", "others", "draw"])
     ask.add_argument("--draws", type=int, default=5)
     ask.add_argument("--how", choices=["nan", "flat"], default="nan")
     ask.add_argument("--json", type=Path, help="write them here, too")
@@ -116,7 +117,7 @@ def main() -> None:
         for task in asked.tasks:
             pairs = pairs_of(task, Path(folder))
             for name, session in sessions_of(task).items():
-                for policy in ("mean", "others"):
+                for policy in asked.policies:
                     result = cost(session, policy, pairs, asked.draws, asked.how)
                     found[f"{task} {name} {policy}"] = result
                     whole, lost = np.array(result["whole"]), np.array(result["lost"])

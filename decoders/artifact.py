@@ -226,7 +226,7 @@ class Artifact:
         if recipe is None or recipe.policy == "refuse":
             return
         others = Others.of(self.weights)
-        if others is None or (recipe.policy == "others") != bool(others.precision.size):
+        if others is None or (recipe.policy != "mean") != bool(others.precision.size):
             raise Mismatch(
                 f'the model was not fitted with [lost_channels] policy = "{recipe.policy}"; '
                 'calibrate again, or set policy = "refuse"'

@@ -18,9 +18,17 @@ from devices.signal import Chunk, Signal
 __all__ = ["Found", "LostChannels", "Others", "OthersFit", "Reason", "Watch"]
 
 Reason = Literal["not finite", "flat"]
+Policy = Literal["refuse", "mean", "others", "draw"]
 
 _PREFIX = "lost_channels."
 _SHRINKAGE = 1e-3
+
+_NOISE = 1 << 14
+"""Samples after which the noise repeats."""
+_APART = 977
+"""Samples by which the noise of one channel is ahead of that of the one before."""
+_NOISE_S = 0.1
+"""The noise forgets within such a time, so that its changes are as alike as those of a signal."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,8 @@ class LostChannels:
         ``"refuse"``: such a block is not decoded, and commands are neutral. ``"mean"``: it is
         decoded with the channel's mean during calibration. ``"others"``: with what the other
         channels say of it, by a regression that calibration fits and the model keeps.
+        ``"draw"``: with that and noise, as large as what the others leave open. For decoders of
+        covariances: they are misled by a channel that follows from others without a rest.
     flat_s
         A channel that has not changed for so long is flat; 0: nobody looks. Counts of spikes rest
         at 0 for seconds: take longer than the longest silence of a unit, or 0.
@@ -45,7 +55,7 @@ class LostChannels:
         When more are lost than this, the block is refused whatever the policy.
     """
 
-    policy: Literal["refuse", "mean", "others"] = "refuse"
+    policy: Policy = "refuse"
     flat_s: float = 1.0
     most: int = 3
 
@@ -97,6 +107,10 @@ class Others:
         k = -np.linalg.solve(self.precision[np.ix_(lost, lost)], self.precision[lost]).T
         k[lost] = 0.0
         return np.ascontiguousarray(k), self.mean[lost] - self.mean @ k
+
+    def rest(self, lost: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return L, (n_lost, n_lost): L Lᵀ is the covariance of what the others leave open."""
+        return np.asarray(np.linalg.cholesky(np.linalg.inv(self.precision[np.ix_(lost, lost)])))
 
     def weights(self) -> dict[str, NDArray[np.float64]]:
         """Return what a model keeps."""
@@ -201,10 +215,15 @@ class Watch:
         self._still = np.zeros(signal.n_channels, np.int64)
         self._lost: NDArray[np.intp] = np.empty(0, np.intp)
         self._gain, self._offset = np.empty((signal.n_channels, 0)), np.empty(0)
+        self._rest = np.empty((0, 0))
+        draws = recipe is not None and recipe.policy == "draw"
+        self._noise = _noise(signal.rate_hz) if draws else None
+        self._now = np.arange(hop)
 
     def __call__(self, chunk: Chunk) -> Found:
         """Look at one block."""
         values = chunk.values
+        self._now += len(values)
         if chunk.gap:
             self._last[:] = np.nan
             self._still[:] = 0
@@ -237,11 +256,27 @@ class Watch:
         if not np.array_equal(lost, self._lost):
             self._lost = lost
             self._gain, self._offset = self._others.gain(lost)
+            if self._noise is not None:
+                self._rest = self._others.rest(lost)
         values = self._values
         values[:] = chunk.values
         values[:, lost] = 0.0
-        values[:, lost] = values @ self._gain + self._offset
+        filled = values @ self._gain + self._offset
+        if self._noise is not None:
+            at = self._now[:, np.newaxis] + _APART * lost
+            filled += self._noise[at % _NOISE] @ self._rest.T
+        values[:, lost] = filled
         return Chunk(chunk.times, values, chunk.gap)
 
 
 _NOTHING = Found({}, None)
+
+
+def _noise(rate_hz: float) -> NDArray[np.float64]:
+    """Return noise that goes round in a circle and changes by 1 from sample to sample, (n,)."""
+    keep = max(0.0, 1.0 - 1.0 / (_NOISE_S * rate_hz))
+    drawn = np.random.default_rng(0).standard_normal(_NOISE)
+    # x_t = keep x_(t-1) + drawn_t around the circle: a division in the frequency domain.
+    turn = np.exp(-2j * np.pi * np.fft.rfftfreq(_NOISE))
+    around = np.fft.irfft(np.fft.rfft(drawn) / (1.0 - keep * turn), _NOISE)
+    return np.asarray(around / np.diff(around).std())

@@ -82,6 +82,26 @@ def test_the_conditional_mean_is_the_textbook_s() -> None:
     assert x @ k + c == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_draw_changes_as_much_as_the_channel_did() -> None:
+    rng = np.random.default_rng(0)
+    values = (rng.standard_normal((20_000, 4)) * [1.0, 2.0, 3.0, 4.0]).astype(np.float32)
+    fit = OthersFit(4)
+    fit.add(chunk(values), Found({}, None))
+    others = fit.result(LostChannels("draw"))
+    looking = Watch(LostChannels("draw", 0.0), SIGNAL, HOP, others)
+    spoiled = values.copy()
+    spoiled[:, [1, 3]] = np.nan
+    drawn = np.empty((20_000, 2))
+    for i, block in enumerate(np.split(spoiled, 2000)):
+        filled = looking(chunk(block)).filled
+        assert filled is not None
+        drawn[i * HOP : (i + 1) * HOP] = filled.values[:, [1, 3]]
+    assert np.diff(drawn, axis=0).std(axis=0) == pytest.approx(
+        np.diff(values[:, [1, 3]], axis=0).std(axis=0), rel=0.05
+    )
+    assert abs(np.corrcoef(drawn.T)[0, 1]) < 0.1
+
+
 def test_a_mean_is_the_calibration_s() -> None:
     values = noise(HOP)
     values[:, 0] = np.inf
@@ -136,7 +156,7 @@ PIPELINE = Pipeline(
     0.1,
     stages=Chain((Covariance(1.0),)),
     trials=Trials({"L": "left", "R": "right"}, 1.0, 2.4),
-    lost_channels=LostChannels("others", 0.5),
+    lost_channels=LostChannels("draw", 0.5),
 )
 
 
@@ -189,7 +209,7 @@ def test_a_model_keeps_what_it_needs_and_one_without_is_refused(model: Artifact,
     refusing = replace(PIPELINE, lost_channels=LostChannels("refuse"))
     for session in (refusing, replace(PIPELINE, lost_channels=None)):
         model.check(cued().signal, session, Mdm())
-    with pytest.raises(Mismatch, match=r'not fitted with .lost_channels. policy = "others"'):
+    with pytest.raises(Mismatch, match=r'not fitted with .lost_channels. policy = "draw"'):
         plain.check(cued().signal, PIPELINE, Mdm())
     with pytest.raises(Mismatch, match='policy = "mean"'):
         model.check(cued().signal, replace(PIPELINE, lost_channels=LostChannels("mean")), Mdm())
