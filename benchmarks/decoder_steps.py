@@ -37,15 +37,25 @@ from bci_server.scheduling import raise_priority  # noqa: E402
 from decoders.decoder import Decoder, Moment, Training, Weights  # noqa: E402
 from decoders.models.logistic import Logistic  # noqa: E402
 from decoders.models.ridge import Ridge  # noqa: E402
+from decoders.sample_names import sample_names  # noqa: E402
 from decoders.stage import Mismatch  # noqa: E402
 from devices.signal import Chunk, Signal  # noqa: E402
 
 HOP_HZ = 20.0
 TRIALS, ROWS_A_TRIAL = 40, 10
 CONTINUOUS_ROWS = 6000
+WINDOW_HZ = 125
 WARM_UP = 20
 
+_FEW_EPOCHS: Mapping[str, Any] = {"epochs": 3}  # what a step costs is not learned
+
 SETTINGS: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "eeg_tcnet": [_FEW_EPOCHS],
+    "eegnet": [_FEW_EPOCHS],
+    "shallow_convnet": [_FEW_EPOCHS],
+    "onnx": [],  # is not fitted here
+    "rnn": [_FEW_EPOCHS],
+    "transformer": [_FEW_EPOCHS],
     "aligned": [
         {"decoder": Logistic(), "by": "zscore"},
         {"decoder": Ridge(10), "by": "procrustes"},
@@ -91,6 +101,15 @@ def covariances(n_channels: int) -> Training:
     return _trials(names, features, targets)
 
 
+def windows(n_channels: int) -> Training:
+    """Return windows of noise, 1 s of each channel."""
+    rng = np.random.default_rng(6)
+    targets = np.arange(TRIALS).repeat(ROWS_A_TRIAL) % 2
+    before_ms = [(WINDOW_HZ - 1 - i) / WINDOW_HZ * 1e3 for i in range(WINDOW_HZ)]
+    names = sample_names(_names(n_channels), before_ms)
+    return _trials(names, rng.standard_normal((len(targets), len(names))), targets)
+
+
 def followed(n_channels: int) -> Training:
     """Return features that follow a velocity, rough to the eye as smoothed counts are."""
     features, velocity = _tuned(n_channels)
@@ -108,7 +127,11 @@ def followed_counts(n_channels: int) -> Training:
 Make = Callable[[int], Training]
 CLASSES: Sequence[Make] = (rows, counts, covariances)
 CONTINUOUS: Sequence[Make] = (followed, followed_counts)
-INPUTS: Mapping[str, Sequence[Make]] = {}
+INPUTS: Mapping[str, Sequence[Make]] = {
+    "eeg_tcnet": [windows],
+    "eegnet": [windows],
+    "shallow_convnet": [windows],
+}
 
 
 def _names(n_channels: int) -> tuple[str, ...]:
