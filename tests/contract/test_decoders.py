@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import decoders.models
 from bci_server.cli.recipe_options import documented_fields
 from decoders.artifact import Artifact
-from decoders.decoder import Moment, Training
+from decoders.decoder import Moment, Training, Weights
 from decoders.describe import describe, describe_pipeline
 from decoders.models.csp import Csp
 from decoders.models.kalman import Kalman
@@ -170,6 +170,16 @@ def moment_of(training: Training, row: int) -> Moment:
     return Moment(sample, row / 10.0, cue=sample - int(training.ages[row]))
 
 
+_FITTED: dict[int, Weights] = {}
+
+
+def fitted(case: Case) -> Weights:
+    """Return what the case's recipe learns of its training; it learns it once."""
+    if id(case) not in _FITTED:
+        _FITTED[id(case)] = case.recipe.fit(case.training)
+    return _FITTED[id(case)]
+
+
 def decode(case: Case, weights: Any, rows: NDArray[np.float64], block: int = 1) -> list[Output]:
     t = case.training
     decoding = case.recipe.start(t.signal, t.labels, t.unit, weights)
@@ -206,7 +216,7 @@ def test_a_kind_exports_one_recipe_that_is_documented(kind: str) -> None:
 @pytest.mark.parametrize("case", ALL)
 def test_the_live_step_says_what_the_library_says(case: Case) -> None:
     expected = case.library(case.recipe, case.training)
-    weights = case.recipe.fit(case.training)
+    weights = fitted(case)
     groups = case.training.groups
     if case.recipe.task == "classes":
         live = numbers(decode(case, weights, case.training.features))
@@ -220,7 +230,7 @@ def test_the_live_step_says_what_the_library_says(case: Case) -> None:
 
 @pytest.mark.parametrize("case", ALL)
 def test_the_same_training_gives_the_same_weights(case: Case) -> None:
-    first, again = case.recipe.fit(case.training), case.recipe.fit(case.training)
+    first, again = fitted(case), case.recipe.fit(case.training)
     assert {k: v.tobytes() for k, v in first.items()} == {k: v.tobytes() for k, v in again.items()}
     assert all(np.isfinite(v).all() for v in first.values())
 
@@ -228,7 +238,7 @@ def test_the_same_training_gives_the_same_weights(case: Case) -> None:
 @pytest.mark.parametrize("case", ALL)
 def test_a_model_read_from_disk_says_the_same_to_the_bit(case: Case, tmp_path: Path) -> None:
     t = case.training
-    weights = case.recipe.fit(t)
+    weights = fitted(case)
     Artifact(
         describe(case.recipe),
         describe_pipeline(Pipeline(0.1)),
@@ -244,7 +254,7 @@ def test_a_model_read_from_disk_says_the_same_to_the_bit(case: Case, tmp_path: P
 
 @pytest.mark.parametrize("case", ALL)
 def test_outputs_are_of_their_kind_and_finite(case: Case) -> None:
-    outputs = decode(case, case.recipe.fit(case.training), case.training.features)
+    outputs = decode(case, fitted(case), case.training.features)
     assert np.isfinite(numbers(outputs)).all()
     for output in outputs:
         if case.recipe.task == "classes":
@@ -259,7 +269,7 @@ def test_outputs_are_of_their_kind_and_finite(case: Case) -> None:
 
 @pytest.mark.parametrize("case", ALL)
 def test_extreme_rows_never_give_what_is_not_finite(case: Case) -> None:
-    weights = case.recipe.fit(case.training)
+    weights = fitted(case)
     rows = case.training.features[:8]
     for scale in (0.0, 1e-12, 1e12):
         assert np.isfinite(numbers(decode(case, weights, rows * scale))).all()
@@ -267,7 +277,7 @@ def test_extreme_rows_never_give_what_is_not_finite(case: Case) -> None:
 
 @pytest.mark.parametrize("case", ALL)
 def test_every_row_of_a_block_is_taken_in_and_the_last_is_answered(case: Case) -> None:
-    weights = case.recipe.fit(case.training)
+    weights = fitted(case)
     rows = case.training.features[:40]
     singly = decode(case, weights, rows)
     in_blocks = decode(case, weights, rows, block=8)
@@ -278,14 +288,14 @@ def test_every_row_of_a_block_is_taken_in_and_the_last_is_answered(case: Case) -
 @pytest.mark.parametrize("case", ALL)
 def test_an_empty_block_gives_nothing(case: Case) -> None:
     t = case.training
-    decoding = case.recipe.start(t.signal, t.labels, t.unit, case.recipe.fit(t))
+    decoding = case.recipe.start(t.signal, t.labels, t.unit, fitted(case))
     assert not decoding(Chunk(np.empty(0), np.empty((0, t.signal.n_channels))), Moment(0, 0.0))
 
 
 @pytest.mark.parametrize("case", ALL)
 def test_another_number_of_features_is_refused_with_both(case: Case) -> None:
     t = case.training
-    weights = case.recipe.fit(t)
+    weights = fitted(case)
     less = Signal(t.signal.rate_hz, t.signal.channels[:-1], t.signal.unit)
     with pytest.raises(Mismatch, match=r"\d+ features; the steps put out \d+"):
         case.recipe.start(less, t.labels, t.unit, weights)
@@ -312,7 +322,7 @@ def test_decoding_imports_numpy_and_nothing_that_fits(kind: str, tmp_path: Path)
         t.signal,
         t.labels,
         t.unit,
-        case.recipe.fit(t),
+        fitted(case),
         "0" * 64,
     ).save(tmp_path / "m")
     within = [getattr(case.recipe, f.name) for f in fields(case.recipe)]  # type: ignore[arg-type]
