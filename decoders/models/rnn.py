@@ -45,8 +45,8 @@ class Rnn(Trained):
     stride
         Rows from the start of one stretch to that of the next.
     precision
-        Of the weights live: ``"float32"``, or ``"int8"``, which is refused where it costs more
-        than 0.01 of R² on the validation part.
+        Of the weights live: ``"float32"``, or, for LSTM cells, ``"int8"``, which is refused where
+        it costs more than 0.01 of R² on the validation part.
     mode
         What the values are: the mode of the command.
     """
@@ -74,6 +74,8 @@ class Rnn(Trained):
         for name in ("units", "layers", "stride"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.precision == "int8" and self.cell != "lstm":
+            raise ValueError('precision = "int8" is for cell = "lstm"; ONNX Runtime has no other')
         if not 0 <= self.warm_up < self.stretch:
             raise ValueError(
                 f"rnn needs 0 <= warm_up < stretch; it has warm_up = {self.warm_up}, "

@@ -61,12 +61,14 @@ def quantized(graph: NDArray[np.uint8]) -> NDArray[np.uint8]:
     from pathlib import Path
 
     from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.shape_inference import quant_pre_process
 
     with tempfile.TemporaryDirectory(prefix="int8-") as folder:
-        before, after = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
+        before, ready, after = (Path(folder) / name for name in ("before", "ready", "after"))
         before.write_bytes(graph.tobytes())
+        quant_pre_process(before, ready, skip_symbolic_shape=True)
         quantize_dynamic(
-            before,
+            ready,
             after,
             op_types_to_quantize=["MatMul", "Gemm", "LSTM"],
             per_channel=True,
