@@ -158,7 +158,7 @@ def timed(step: Step, training: Training, hop_s: float, n: int) -> tuple[float, 
 def measured(name: str, recipe: Any, training: Training, asked: Any) -> Iterator[Took]:
     """Yield a line for each way to run the network."""
     ways = [("ONNX Runtime", *in_onnx(recipe, training))]
-    if hasattr(recipe, "precision"):
+    if hasattr(recipe, "precision") and getattr(recipe, "cell", "lstm") == "lstm":
         ways.append(("ONNX Runtime, int8", *in_onnx(replace(recipe, precision="int8"), training)))
     ways.append(("torch", in_torch(recipe, training), 0.0))
     for way, step, size in ways:
