@@ -6,6 +6,7 @@ is said all at once, each with its section, its line, both values, and what was 
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -278,7 +279,13 @@ def with_recipes(session: Session, artifact: Artifact) -> Session:
 
 
 def _stated(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in recipe.items() if value is not None}
+    """Return what a session file would say: no key without a value, and infinity as a number."""
+    infinite = {"inf": math.inf, "-inf": -math.inf}
+    return {
+        key: infinite.get(value, value) if isinstance(value, str) else value
+        for key, value in recipe.items()
+        if value is not None
+    }
 
 
 def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Session | None:

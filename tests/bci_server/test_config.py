@@ -2,7 +2,12 @@ import re
 
 import pytest
 
-from bci_server.config import BadSession, device_of, load_session, parse_session
+from bci_server.config import BadSession, device_of, load_session, parse_session, with_recipes
+from decoders.artifact import Artifact
+from decoders.calibration import calibrate
+from decoders.models.aligned import Aligned
+from decoders.models.ridge import Ridge
+from tests.decoders.made import followed
 
 GOOD = """
 name = "imagery"
@@ -133,3 +138,47 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadSession, match="not UTF-8"):
         load_session(tmp_path / "binary.toml")
+
+
+NESTED = """
+name = "reach"
+[device]
+kind = "lsl"
+name = "spikes"
+[blocks]
+hop_s = 0.05
+[[stages]]
+kind = "zscore"
+time_constant_s = inf
+[decoder]
+kind = "aligned"
+by = "zscore"
+model = "model"
+[decoder.decoder]
+kind = "ridge"
+alpha = 0.01
+"""
+
+
+def test_a_decoder_may_stand_within_another(tmp_path):
+    session = parse_session(NESTED, tmp_path)
+    assert session.decoder == Aligned(Ridge(1, 0.01), "zscore")
+
+
+def test_what_is_wrong_within_it_is_said_with_its_place(tmp_path):
+    (problem,) = problems(NESTED.replace("alpha", "alfa"), tmp_path)
+    assert "decoder.decoder" in problem
+    assert "alpha" in problem
+    assert "line 17" in problem
+    (problem,) = problems(NESTED.replace('"ridge"', '"rigde"'), tmp_path)
+    assert "'ridge'" in problem
+
+
+def test_a_session_takes_on_the_steps_that_a_model_remembers(tmp_path):
+    session = parse_session(NESTED, tmp_path)
+    model = calibrate(session.pipeline, session.decoder, [followed()])
+    model.save(session.model)
+    other = parse_session(NESTED.replace("= inf", "= 9.0").replace("0.01", "1"), tmp_path)
+    again = with_recipes(other, Artifact.load(session.model))
+    assert again.decoder == session.decoder
+    assert again.pipeline == session.pipeline

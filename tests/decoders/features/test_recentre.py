@@ -96,6 +96,28 @@ def test_one_wild_matrix_pulls_no_more_than_its_share(blockwise):
     assert np.abs(np.log(np.linalg.eigvalsh(out) / np.linalg.eigvalsh(plain))).max() < 0.2
 
 
+def test_a_session_that_never_forgets_is_kept_by_its_model(tmp_path):
+    from decoders.artifact import Artifact
+    from decoders.calibration import calibrate
+    from decoders.features.covariance import Covariance
+    from decoders.models.mdm import Mdm
+    from decoders.pipeline import Pipeline
+    from decoders.stage import Chain
+    from decoders.trials import Trials
+    from tests.decoders.made import cued
+
+    stages = Chain((Covariance(0.5), Recentre("riemann", 0.0, math.inf)))
+    pipeline = Pipeline(0.1, stages=stages, trials=Trials({"L": "left", "R": "right"}, 0.5, 2.5))
+    model = calibrate(pipeline, Mdm(), [cued()])
+    model.save(tmp_path / "m")
+    again = Artifact.load(tmp_path / "m")
+    assert again.hash == model.hash
+    again.check(model.signal, pipeline, Mdm())
+    other = Pipeline(0.1, stages=Chain((Covariance(0.5), Recentre())), trials=pipeline.trials)
+    with pytest.raises(Mismatch, match="time_constant_s = 'inf', now 0"):
+        again.check(model.signal, other, Mdm())
+
+
 def test_what_is_no_covariance_is_refused():
     with pytest.raises(Mismatch, match="4 features"):
         Recentre().start(Signal(10.0, tuple("abcd"), "uV^2"), 1)
