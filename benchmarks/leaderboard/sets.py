@@ -1,0 +1,264 @@
+"""The recorded sets: where they are, how they become recordings, and what is left out of each fit.
+
+To add a set: a function that makes its recordings, and a line in SETS.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import runpy
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from bci_server.groups import Source
+from devices.adapters.recording import Recording
+
+__all__ = ["SETS", "RecordedSet"]
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path(os.environ.get("BCI_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+Split = Literal["within", "recording", "session", "person", "first"]
+"""``within``: blocks of trials (or of rows) are left out of all recordings together. ``recording``,
+``session``, ``person``: one is left out, as by ``bci evaluate --leave-out``. ``first``: the first
+recording is fitted on, the others are decoded."""
+
+
+@dataclass(frozen=True)
+class RecordedSet:
+    """One set, and how it is split.
+
+    Parameters
+    ----------
+    name
+        Of the row in the table.
+    task
+        Which decoders suit it: see `benchmarks.leaderboard.variants`.
+    session
+        The session file of ``examples/sessions`` that it is decoded by, unless a variant differs.
+    sources
+        Makes its recordings, in a folder where files can be kept.
+    split
+        What is left out of the fit.
+    score
+        ``accuracy``, ``auc`` or ``r2``: what the peers' tables show.
+    changes
+        What differs from the session file, section by section.
+    control
+        Nothing can be decoded here: what decodes it is at fault.
+    """
+
+    name: str
+    task: str
+    session: str
+    sources: Callable[[Path], list[Source]]
+    split: Split
+    score: Literal["accuracy", "auc", "r2"]
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    control: bool = False
+
+
+def play(path: Path, **options: Any) -> Recording:
+    """Return a recording that is read as fast as it can be."""
+    if not path.exists():
+        raise FileNotFoundError(f"no {path}; set BCI_TEST_DATA to the folder of recordings")
+    return Recording(str(path), speed=math.inf, chunk_s=1.0, **options)
+
+
+def runs(*numbers: str) -> Callable[[Path], list[Source]]:
+    """Return runs of EEGMMI, person S001."""
+
+    def sources(folder: Path) -> list[Source]:
+        return [Source(play(DATA / "eegmmi_s001" / f"S001R{n}.edf"), n, "S001", n) for n in numbers]
+
+    return sources
+
+
+def flickers(folder: Path) -> list[Source]:
+    """Return two sessions of two people who look at flickers."""
+    files = sorted((DATA / "ssvep_exo").glob("subject0[34]/*_raw.fif"))
+    # The files say volts, which would be 10 mV of brain.
+    return [Source(play(f, unit="nV"), f.name, f.name[:9], f.name[10:]) for f in files]
+
+
+def headband(kind: str, person: str, stream: str) -> Callable[[Path], list[Source]]:
+    """Return one person's runs with a Muse headband, in all sessions."""
+
+    def sources(folder: Path) -> list[Source]:
+        files = sorted((DATA / "muse_eegnb" / kind / person).glob("session*/*.csv.gz"))
+        return [Source(play(f, stream=stream), f.name, person, f.parent.name) for f in files]
+
+    return sources
+
+
+def headbands(folder: Path) -> list[Source]:
+    """Return all that two people did with a Muse headband and flashes."""
+    return [s for n in ("subject1", "subject2") for s in headband("P300", n, "eeg")(folder)]
+
+
+def converted(
+    script: str, source: str, *parts: tuple[float, float], truth: str = ""
+) -> Callable[[Path], list[Source]]:
+    """Return parts (shares of the whole) of what a script of ``examples/datasets`` makes."""
+
+    def sources(folder: Path) -> list[Source]:
+        found = []
+        for start, stop in parts or [(0.0, 1.0)]:
+            made = folder / f"{Path(source).stem}_{start:.3f}_{stop:.3f}.xdf"
+            if not made.exists():
+                _convert(script, DATA / source, made, start, stop)
+            found.append(Source(play(made, truth=truth), made.name, "one", made.name))
+        return found
+
+    return sources
+
+
+def _convert(script: str, source: Path, made: Path, start: float, stop: float) -> None:
+    if not source.exists():
+        raise FileNotFoundError(f"no {source}; set BCI_TEST_DATA to the folder of recordings")
+    scripts = ROOT / "examples" / "datasets"
+    sys.path.insert(0, str(scripts))  # as Python does for a script
+    try:
+        main = runpy.run_path(str(scripts / f"{script}.py"))["main"]
+    finally:
+        sys.path.remove(str(scripts))
+    new = made.with_suffix(".new.xdf")
+    new.unlink(missing_ok=True)
+    share = [f"{share:.6f}" for share in (start, stop)]
+    if main([str(source), str(new), "--from", share[0], "--to", share[1]]):
+        raise ValueError(f"{script} could not convert {source}")
+    new.rename(made)
+
+
+FISTS_FEET = {"trials": {"labels": {"T1": "fists", "T2": "feet"}}}
+LEFT_RIGHT = {"trials": {"labels": {"T1": "left", "T2": "right"}}}
+HANDS = {
+    "blocks": {"channels": ["C3", "Cz", "C4"]},
+    "trials": {"labels": {"left": "left", "right": "right"}},
+}
+THIRDS = ((0.0, 1 / 3), (2 / 3, 1.0))
+
+SETS: Sequence[RecordedSet] = (
+    RecordedSet(
+        "imagined fists/feet",
+        "imagery",
+        "motor_imagery",
+        runs("06", "10"),
+        "recording",
+        "accuracy",
+        FISTS_FEET,
+    ),
+    RecordedSet(
+        "executed fists/feet",
+        "imagery",
+        "motor_imagery",
+        runs("05", "09"),
+        "recording",
+        "accuracy",
+        FISTS_FEET,
+    ),
+    RecordedSet(
+        "imagined left/right",
+        "imagery",
+        "motor_imagery",
+        runs("04", "08"),
+        "recording",
+        "accuracy",
+        LEFT_RIGHT,
+    ),
+    RecordedSet("SSVEP, session left out", "ssvep", "ssvep", flickers, "session", "accuracy"),
+    RecordedSet("SSVEP, person left out", "ssvep", "ssvep", flickers, "person", "accuracy"),
+    RecordedSet(
+        "SSVEP, one electrode",
+        "ssvep_headband",
+        "ssvep_headband",
+        headband("SSVEP", "subject1", "aux"),
+        "recording",
+        "accuracy",
+    ),
+    RecordedSet(
+        "P300 headband, session left out",
+        "p300",
+        "p300",
+        headband("P300", "subject1", "eeg"),
+        "session",
+        "auc",
+    ),
+    RecordedSet("P300 headband, person left out", "p300", "p300", headbands, "person", "auc"),
+    RecordedSet(
+        "P300 OpenBMI",
+        "p300",
+        "p300",
+        converted("openbmi", "openbmi/cnt_p300_off.mat"),
+        "within",
+        "auc",
+    ),
+    RecordedSet(
+        "P300 speller", "p300", "p300", converted("bci2000", "bci2000/eeg3_1.dat"), "within", "auc"
+    ),
+    RecordedSet(
+        "slow potentials, SCP1",
+        "slow_potentials",
+        "slow_potentials",
+        converted("bci_competition", "bci_competition/SelfRegulationSCP1_train.npz"),
+        "within",
+        "accuracy",
+    ),
+    RecordedSet(
+        "slow potentials, SCP2 (control)",
+        "slow_potentials",
+        "slow_potentials",
+        converted("bci_competition", "bci_competition/SelfRegulationSCP2_train.npz"),
+        "within",
+        "accuracy",
+        control=True,
+    ),
+    RecordedSet(
+        "fingers",
+        "fingers",
+        "fingers",
+        converted("bci_competition", "bci_competition/BCI2_IV_fingers_train.npz"),
+        "within",
+        "accuracy",
+    ),
+    RecordedSet(
+        "hand velocity, 196 units, 80 % → rest",
+        "velocity",
+        "reach",
+        converted(
+            "m1_stevenson",
+            "m1_stevenson/stevenson_first70.npz",
+            (0.0, 0.8),
+            (0.8, 1.0),
+            truth="velocity",
+        ),
+        "first",
+        "r2",
+    ),
+    RecordedSet(
+        "hand velocity, 196 units, first → last third",
+        "velocity",
+        "reach",
+        converted("m1_stevenson", "m1_stevenson/stevenson_first70.npz", *THIRDS, truth="velocity"),
+        "first",
+        "r2",
+    ),
+    RecordedSet(
+        "reaches, 98 units, 80 % → rest",
+        "reach_directions",
+        "reach_directions",
+        converted(
+            "reach_shenoy",
+            "reach_shenoy/shenoy_reach_open.npz",
+            (0.0, 0.8),
+            (0.8, 1.0),
+            truth="velocity",
+        ),
+        "first",
+        "r2",
+    ),
+)

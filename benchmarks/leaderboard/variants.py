@@ -1,0 +1,138 @@
+"""The decoders that are compared, by task. To add one: a line.
+
+``stages`` stand in the place of the session file's; None leaves those. A decoder is its section of
+the session file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["VARIANTS", "Variant"]
+
+Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One decoder, and the stages that feed it.
+
+    Parameters
+    ----------
+    name
+        Of the column in the table.
+    decoder
+        The section ``[decoder]``, without ``model``.
+    stages
+        The ``[[stages]]``; None: those of the session file.
+    changes
+        What else differs from the session file, section by section.
+    slow
+        It takes minutes: left out by ``--fast``.
+    """
+
+    name: str
+    decoder: Table
+    stages: Sequence[Table] | None = None
+    changes: Mapping[str, Table] | None = None
+    slow: bool = False
+
+
+def of(*kinds: str, **settings: Any) -> tuple[Variant, ...]:
+    """Return these kinds as they are, behind the session file's own stages."""
+    return tuple(Variant(kind, {"kind": kind}, **settings) for kind in kinds)
+
+
+MU_BETA = {"kind": "bandpass", "low_hz": 8.0, "high_hz": 30.0}
+COVARIANCE = {"kind": "covariance", "window_s": 2.0}
+RECENTRED = {"kind": "recentre", "calibration_s": 0.0, "time_constant_s": math.inf}
+POWERS = (MU_BETA, {"kind": "log_power", "window_s": 2.0})
+ON_POWERS = ("lda", "logistic", "svm", "naive_bayes", "perceptron", "mlp", "tree")
+
+IMAGERY = (
+    *of("tangent_space", "mdm", "fgmdm", "csp"),
+    Variant(
+        "tangent_space, re-centred",
+        {"kind": "tangent_space"},
+        (MU_BETA, COVARIANCE, RECENTRED),
+    ),
+    Variant("mdm, re-centred", {"kind": "mdm"}, (MU_BETA, COVARIANCE, RECENTRED)),
+    *(Variant(f"{kind} on powers", {"kind": kind}, POWERS) for kind in ON_POWERS),
+    Variant("forest on powers", {"kind": "forest"}, POWERS, slow=True),
+    *(
+        Variant(kind, {"kind": kind}, (MU_BETA, {"kind": "window", "window_s": 2.0}), slow=True)
+        for kind in ("eegnet", "shallow_convnet", "eeg_tcnet")
+    ),
+)
+
+FLICKERS = {
+    "kind": "filter_bank",
+    "bands": {"13": [12.0, 14.0], "17": [16.0, 18.0], "21": [20.0, 22.0]},
+}
+FLICKER_COVARIANCE = (FLICKERS, {"kind": "covariance", "window_s": 3.0, "shrinkage": 0.05})
+
+SSVEP = (
+    *of("logistic", "lda", "svm", "naive_bayes", "mlp"),
+    *of("forest", "boosting", slow=True),
+    Variant(
+        "logistic, z-scored",
+        {"kind": "aligned", "by": "zscore", "decoder": {"kind": "logistic"}},
+    ),
+    Variant("mdm on narrow bands", {"kind": "mdm"}, FLICKER_COVARIANCE),
+    Variant("tangent_space on narrow bands", {"kind": "tangent_space"}, FLICKER_COVARIANCE),
+    Variant(
+        "tangent_space on narrow bands, re-centred",
+        {"kind": "tangent_space"},
+        (*FLICKER_COVARIANCE, RECENTRED),
+    ),
+    Variant("mdm on narrow bands, re-centred", {"kind": "mdm"}, (*FLICKER_COVARIANCE, RECENTRED)),
+)
+
+P300_BAND = {"kind": "bandpass", "low_hz": 0.5, "high_hz": 15.0, "order": 2}
+EPOCH = {"kind": "epoch", "window_s": 0.8, "step_s": 0.03125}
+WHITENED = {"kind": "whiten", "calibration_s": 30.0, "time_constant_s": math.inf}
+
+P300 = (
+    *of("lda", "logistic", "naive_bayes", "mlp"),
+    *of("svm", "boosting", slow=True),
+    Variant("lda, whitened", {"kind": "lda"}, (P300_BAND, WHITENED, EPOCH)),
+    Variant("lda, z-scored", {"kind": "aligned", "by": "zscore", "decoder": {"kind": "lda"}}),
+)
+
+RATES = {"kind": "smooth", "time_constant_s": 0.1}
+FORGETTING = {"kind": "zscore", "time_constant_s": 60.0, "warm_up_s": 5.0}
+RIDGE = {"kind": "ridge", "history": 10, "alpha": [0.1, 0.3, 1.0]}
+
+VELOCITY = (
+    Variant("ridge, 10 bins", RIDGE),
+    Variant("ridge, running z-score", RIDGE, (FORGETTING,)),
+    Variant("kalman", {"kind": "kalman", "lag": 1}, (RATES,)),
+    Variant("kalman, running z-score", {"kind": "kalman", "lag": 1}, (RATES, FORGETTING)),
+    Variant("refit_kalman", {"kind": "refit_kalman"}, (RATES,)),
+    Variant("point_process", {"kind": "point_process"}),
+    Variant("wiener_cascade", {"kind": "wiener_cascade", "history": 10}),
+    Variant("mlp_regression", {"kind": "mlp_regression", "history": 10}),
+    Variant("rnn", {"kind": "rnn"}, ({"kind": "square_root"},), slow=True),
+)
+
+DIRECTIONS = (
+    Variant("ridge, 8 bins", {"kind": "ridge", "history": 8, "alpha": [0.03, 0.1, 0.3]}),
+    Variant("kalman", {"kind": "kalman"}),
+    Variant("wiener_cascade", {"kind": "wiener_cascade", "history": 8}),
+    Variant("mlp_regression", {"kind": "mlp_regression", "history": 8}),
+    Variant("point_process", {"kind": "point_process"}, ()),
+)
+
+VARIANTS: Mapping[str, Sequence[Variant]] = {
+    "imagery": IMAGERY,
+    "ssvep": SSVEP,
+    "ssvep_headband": of("logistic", "lda", "svm", "naive_bayes", "mlp"),
+    "p300": P300,
+    "fingers": of("lda", "logistic", "svm", "naive_bayes", "mlp"),
+    "slow_potentials": of("lda", "logistic", "svm", "naive_bayes", "mlp"),
+    "velocity": VELOCITY,
+    "reach_directions": DIRECTIONS,
+}
