@@ -187,10 +187,7 @@ def _fold(peer: Peer, train: Cut, test: Cut, labels: Sequence[str]) -> dict[str,
 
 
 def _together(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        key: [v for part in parts for v in part[key]]
-        for key in ("truths", "said", "second")
-    }
+    return {key: [v for part in parts for v in part[key]] for key in ("truths", "said", "second")}
 
 
 def _half(metrics: Mapping[str, Any], score: str) -> float:
