@@ -31,7 +31,7 @@ from decoders.trials import Trials
 from devices.device import Device
 from devices.signal import Signal
 
-__all__ = ["calibrate", "fitted", "one_thread", "training_of"]
+__all__ = ["calibrate", "fitted", "one_thread", "training_of", "uncalibrated"]
 
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "pyriemann", "bci-server")
 _TRAINING_LIBRARIES = ("torch", "onnx", "onnxruntime")
@@ -194,6 +194,44 @@ def _fitting(
     if checkpoints is None or not isinstance(decoder, Trained):
         return decoder.fit
     return partial(train_apart, decoder, folder=checkpoints, progress=progress)
+
+
+def uncalibrated(
+    pipeline: Pipeline, decoder: Decoder, signal: Signal, labels: tuple[str, ...], unit: str
+) -> Artifact:
+    """Return a model that knows nothing, to be calibrated in closed loop from the first moment on.
+
+    Parameters
+    ----------
+    pipeline
+        The steps.
+    decoder
+        A decoder of values that can begin so: one with a method ``blank``.
+    signal
+        What goes into the steps.
+    labels, unit
+        Names of the values, and their unit.
+
+    Raises
+    ------
+    Mismatch
+        This decoder cannot begin without a calibration.
+    """
+    blank = getattr(decoder, "blank", None)
+    if blank is None:
+        raise Mismatch(f"{describe(decoder)['kind']} cannot begin without a calibration")
+    extraction = pipeline.extract(signal)
+    weights = blank(extraction.features.n_channels, len(labels))
+    return Artifact(
+        decoder=describe(decoder),
+        pipeline=describe_pipeline(pipeline),
+        signal=extraction.signal,
+        labels=labels,
+        unit=unit,
+        weights=weights,
+        training_sha256=hashlib.sha256(b"").hexdigest(),
+        versions=_versions(decoder),
+    )
 
 
 def training_of(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from decoders.adaptation import Adaptation
+from decoders.adaptive import Adaptive, AdaptiveStart
 from decoders.blocks import Block, Blocks, hop_samples
 from decoders.decoder import Decoding, Event, Moment
 from decoders.events import Binding
@@ -179,6 +180,12 @@ class Run:
         self._stopping = stopping
         self._start_decoding = start_decoding
         self._restart()
+
+    @property
+    def adaptive(self) -> Adaptive | None:
+        """The decoder that learns, with its versions; None for one that does not."""
+        start = self._start_decoding
+        return start.adaptive if isinstance(start, AdaptiveStart) else None
 
     def _restart(self) -> None:
         self._decoding = self._start_decoding(self._extraction.features)

@@ -23,6 +23,8 @@ class Batch:
         The decoder.
     history
         Rows that one regressor is made of: the last so many, oldest first.
+    reaction_s
+        So long after a new target nobody moves towards it yet: such rows have no target.
 
     Attributes
     ----------
@@ -30,9 +32,11 @@ class Batch:
         How many targets have been shown, and values told, since the last `clear`.
     """
 
-    def __init__(self, ground: Ground, history: int = 1) -> None:
+    def __init__(self, ground: Ground, history: int = 1, reaction_s: float = 0.0) -> None:
         self._intent = Intent(ground)
         self._history = history
+        self._reaction = round(reaction_s / ground.block_s)
+        self._reacting = 0
         self._before = np.zeros((0, ground.features.n_channels))
         self.clear()
 
@@ -66,6 +70,9 @@ class Batch:
         self.n_targets += sum(
             e.kind == "target" or (e.kind == "label" and bool(e.values)) for e in seen.moment.events
         )
+        self._reacting = max(0, self._reacting - 1)
+        if any(e.kind == "target" for e in seen.moment.events):
+            self._reacting = self._reaction
         self._before = np.concatenate([self._before, seen.rows])[-self._history :]
         if len(self._before) < self._history:
             return
@@ -75,7 +82,8 @@ class Batch:
         self._rows.append(self._before.ravel())
         self._decoded.append(decoded)
         self._positions.append(position)
-        self._targets.append(intent.target.copy())
+        target = np.full_like(intent.target, np.nan) if self._reacting else intent.target.copy()
+        self._targets.append(target)
         self._told.append(intent.meant.copy())
 
     def arrays(self) -> tuple[NDArray[np.float64], ...]:

@@ -13,6 +13,8 @@ from decoders.decoder import Weights
 
 __all__ = ["Version", "Versions", "weights_hash"]
 
+_MOST_BYTES = 64 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -60,11 +62,13 @@ class Versions:
     states
         What the learners begin with.
     keep
-        How many are kept; at least 4.
+        How many are kept; at least 4, and fewer than asked for where they would take more than
+        64 MiB.
     """
 
     def __init__(self, weights: Weights, states: Sequence[State], keep: int) -> None:
-        self._keep = keep
+        size = sum(a.nbytes for part in (weights, *states) for a in part.values())
+        self._keep = max(4, min(keep, _MOST_BYTES // max(1, size)))
         first = Version(
             0, 0, weights_hash(weights), "calibrated", 0, 0, 0, 0, frozen(weights), tuple(states)
         )

@@ -42,6 +42,8 @@ class RecursiveRidge:
         2012), or ``goal``: towards it at `speed`.
     radius
         Within so much of the target nothing was meant; in the unit of positions.
+    reaction_s
+        So long after a new target is told, rows do not count: nobody moves towards it yet.
     speed, near
         For ``goal``: the speed, and the distance from which on it slows down.
     """
@@ -51,6 +53,7 @@ class RecursiveRidge:
     prior_s: float = 10.0
     intent: Literal["rotate", "goal"] = "rotate"
     radius: float = 0.0
+    reaction_s: float = 0.2
     speed: float = 0.2
     near: float = 0.05
 
@@ -87,7 +90,7 @@ class _Running:
         coef = np.asarray(ground.weights["coef"], np.float64)
         intercept = np.asarray(ground.weights["intercept"], np.float64)
         self._prior = np.column_stack([coef, intercept])
-        self._batch = Batch(ground, history)
+        self._batch = Batch(ground, history, recipe.reaction_s)
         self._every = max(1, round(recipe.every_s / ground.block_s))
         self._prior_rows = recipe.prior_s / ground.block_s
         life = recipe.half_life_s / ground.block_s

@@ -82,6 +82,15 @@ class Kalman:
         # Not needed to decode, but to go on learning: see `decoders.adapt.smooth_batch`.
         return weights | {"moves": moves, "spread": spread, "tuning": tuning, "noise": noise}
 
+    def blank(self, n_features: int, n_values: int) -> Weights:
+        """Return the weights of a filter that knows nothing: it says 0 until it has learned."""
+        return {
+            "gain": np.zeros((n_values, n_features)),
+            "carry": np.zeros((n_values, n_values)),
+            "mean": np.zeros(n_values),
+            "offset": np.zeros(n_features),
+        }
+
     def start(
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
     ) -> Decoding:

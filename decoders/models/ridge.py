@@ -94,6 +94,11 @@ class Ridge:
         coef, intercept = _solve(_sum(moments), alpha)
         return coef, intercept, np.array([alpha])
 
+    def blank(self, n_features: int, n_values: int) -> Weights:
+        """Return weights that know nothing: they say 0 until something was learned."""
+        coef = np.zeros((n_values, n_features * self.history))
+        return {"coef": coef, "intercept": np.zeros(n_values)}
+
     def start(
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
     ) -> Decoding:

@@ -59,3 +59,33 @@ class CosineTuning:
         rates += np.outer(speed, self.speed_gain)
         rates += self.baseline_hz
         return np.maximum(rates, 0.0, out=rates)
+
+    def after(self, days: int, rng: np.random.Generator) -> Self:
+        """Return what became of the population after so many days.
+
+        Each day preferred directions wander by 5°, baselines and depths change by 8 % (log-normal),
+        1 % of the units fall silent, and 1.5 % are replaced by others: as arrays do, on which half
+        of the units are others after some weeks (Dickey et al., J. Neurophysiol. 102, 2009;
+        Chestek et al., J. Neural Eng. 8, 2011; Downey et al., J. Neural Eng. 15, 2018).
+        """
+        preferred, baseline, depth, gain = (
+            part.copy()
+            for part in (self.preferred_rad, self.baseline_hz, self.depth, self.speed_gain)
+        )
+        n = len(preferred)
+        for _ in range(days):
+            preferred += np.radians(5.0) * rng.standard_normal(n)
+            baseline *= np.exp(0.08 * rng.standard_normal(n))
+            factor = np.exp(0.08 * rng.standard_normal(n))
+            depth, gain = depth * factor, gain * factor
+            others, is_other = type(self).draw(n, rng), rng.random(n) < 0.015
+            for part, other in (
+                (preferred, others.preferred_rad),
+                (baseline, others.baseline_hz),
+                (depth, others.depth),
+                (gain, others.speed_gain),
+            ):
+                part[is_other] = other[is_other]
+            is_lost = rng.random(n) < 0.01
+            baseline[is_lost] = depth[is_lost] = gain[is_lost] = 0.0
+        return type(self)(preferred, baseline, depth, gain)

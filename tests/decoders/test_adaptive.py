@@ -197,7 +197,7 @@ def test_a_hot_swap_loses_no_sample_and_the_new_version_knows_the_past():
     assert len(changes) >= 6
     # The block after a change is decoded from the history before it: exactly what the new
     # weights give for these rows.
-    weights = running._start_decoding.adaptive.versions.kept[1].weights
+    weights = running.adaptive.versions.kept[1].weights
     at = changes[0] + 1
     expected = weights["coef"] @ rows[at - 2 : at + 1].astype(float).ravel() + weights["intercept"]
     assert dict(commands)[at].values == pytest.approx(tuple(expected), rel=1e-12)

@@ -35,7 +35,7 @@ def test_means_and_covariance_move_as_the_papers_formula_says(model):
         covariance = 0.9 * covariance + 0.1 * np.mean(
             [np.outer(r - means[c], r - means[c]) for r in x], axis=0
         )
-    version = running._start_decoding.adaptive.versions.current
+    version = running.adaptive.versions.current
     np.testing.assert_allclose(version.weights["means"], means, atol=1e-12)
     np.testing.assert_allclose(version.weights["covariance"], covariance, atol=1e-12)
     inverse = np.linalg.inv(covariance)

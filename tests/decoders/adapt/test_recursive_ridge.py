@@ -32,7 +32,7 @@ def test_it_solves_the_whole_problem_at_once(fitted):
     rule = RecursiveRidge(every_s=2.0, prior_s=5.0)
     running = run(model, decoder, [rule], pipeline=PLAIN)
     said(running, rows, events=told(velocity))
-    version = running._start_decoding.adaptive.versions.current
+    version = running.adaptive.versions.current
     at = np.arange(version.last - 20 * version.number + 1, version.last + 1)
     x = np.column_stack([rows[at - 1], rows[at], np.ones(len(at))]).astype(float)
     prior = np.column_stack([model.weights["coef"], model.weights["intercept"]])
