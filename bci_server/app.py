@@ -14,6 +14,7 @@ from bci_server.guard import Guard
 from bci_server.live import server_name
 from bci_server.routes import (
     access,
+    calibrations,
     events,
     inventory,
     library,
@@ -55,6 +56,7 @@ def create_app(services: Services) -> FastAPI:
         replays,  # before `sessions`, whose path for actions would match it too
         sessions,
         recordings,
+        calibrations,
         library,
         inventory,
         events,

@@ -185,7 +185,8 @@ def _conduct(options: Options, end: EngineEnd) -> Ending:
     except BadSession as e:
         return _failed(Path(options.file).stem, e, end)
     try:
-        needs_model = options.record is None
+        # A session that is recorded may run without: to be calibrated on what is recorded.
+        needs_model = options.record is None and session.record is None
         return conduct(session, end, raise_priority(), needs_model=needs_model)
     except (ArtifactError, Mismatch, DeviceError, RecordingRefused) as e:
         return _failed(session.name, e, end)

@@ -362,7 +362,7 @@ class RecordingFile:
         self._xdf.write(self._signal, fed.values, stamps)
         if self._times is not None:
             self._xdf.write(self._times, fed.times[:, None], stamps)
-        self._write_markers(fed.markers)
+        self._write_markers((*fed.markers, *self._markers_of(fed)))
         if fed.markers or fed.marks:
             document = {"first": fed.first, "markers": fed.markers, "events": fed.marks}
             self._say(self._feed, fed.received_s, document)
@@ -374,6 +374,16 @@ class RecordingFile:
     def _write_markers(self, markers: tuple[Marker, ...]) -> None:
         labels = [m.label for m in markers]
         self._xdf.write_texts(self._markers, labels, [m.time_s for m in markers])
+
+    def _markers_of(self, fed: Fed) -> tuple[Marker, ...]:
+        """Return what clients marked, for readers that know markers only."""
+        period_s = 1.0 / self._content.signal.rate_hz
+        first_s = float(fed.times[0])
+        return tuple(
+            Marker(first_s + (e.sample - fed.first) * period_s, e.label)
+            for e in fed.marks
+            if e.kind == "marker"
+        )
 
     def _write_lost(self, lost: Lost) -> None:
         self._write_markers(lost.markers)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from bci_server.auth import Doors, Tickets, Tokens
 from bci_server.directory import Directory, Supervisor
+from bci_server.guided import Guided
 from bci_server.live import Live
 
 __all__ = ["Crowd", "DevicesShape", "Problem", "Refused", "Services"]
@@ -97,6 +98,8 @@ class Services:
         Folder in which recordings are kept.
     auth_timeout_s
         How long a client that sent no token may wait with its first message.
+    calibrations
+        The newest guided calibration of each session.
     """
 
     directory: Directory
@@ -109,6 +112,7 @@ class Services:
     tickets: Tickets = field(default_factory=Tickets)
     crowd: Crowd = field(default_factory=Crowd)
     auth_timeout_s: float = 5.0
+    calibrations: dict[str, Guided] = field(default_factory=dict)
 
     def live(self, name: str) -> Live:
         """Return a session.

@@ -12,8 +12,8 @@ from bci_server.cli.outcome import CommandError
 from bci_server.cli.screen import activity, results, write_json
 from bci_server.cli.session_recordings import (
     MarkersOption,
+    OptionalRecordingArguments,
     PersonPatternOption,
-    RecordingArguments,
     SessionArgument,
     SessionPatternOption,
     StreamOption,
@@ -28,7 +28,31 @@ __all__ = ["calibrate"]
 
 def calibrate(
     session: SessionArgument,
-    recording: RecordingArguments,
+    recording: OptionalRecordingArguments = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Guide a participant through trials on the running server, instead of RECORDING…, "
+            "and fit on those.",
+        ),
+    ] = False,
+    url: Annotated[
+        str, typer.Option(help="With --live: the server; default: the one of this machine.")
+    ] = "",
+    trials: Annotated[
+        int, typer.Option(min=2, help="With --live: how many trials of each class.")
+    ] = 15,
+    pause_s: Annotated[
+        float, typer.Option("--pause-s", min=0.0, help="With --live: rest before each trial.")
+    ] = 2.0,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept",
+            help="With --live: take the model without asking, if it is better than chance.",
+        ),
+    ] = False,
     model_before: Annotated[
         Path | None,
         typer.Option(
@@ -54,6 +78,15 @@ def calibrate(
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
     """Fit the session's decoder on recordings, and say how well it does on what it left out."""
+    if live:
+        from bci_server.cli.calibrate_live import calibrate_live
+
+        if recording:
+            raise CommandError("--live makes a recording of its own; leave RECORDING… away")
+        calibrate_live(session, url, trials, pause_s, accept, as_json)
+        return
+    if not recording:
+        raise CommandError("name at least one RECORDING, or --live on a running server")
     from bci_server.config import load_session
     from bci_server.groups import numbered
     from decoders.artifact import Artifact

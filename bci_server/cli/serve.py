@@ -100,7 +100,11 @@ def _load(files: Sequence[Path], model: Path | None) -> list[Session]:
         raise CommandError(f"--model is for one session; there are {len(files)}")
     sessions = [load_session(file) for file in files]
     for session in sessions:
-        Artifact.load(model or session.model)
+        folder = model or session.model
+        if session.record is None or folder.exists():
+            Artifact.load(folder)
+        else:
+            note(f"There is no model at {folder}: nothing is decoded until it is calibrated.")
     names = [s.name for s in sessions]
     if twice := sorted({n for n in names if names.count(n) > 1}):
         raise CommandError(f"two session files have the name {', '.join(twice)}; rename one")

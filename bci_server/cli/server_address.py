@@ -105,9 +105,13 @@ def tls_context(trust: Path | None) -> ssl.SSLContext | None:
 
 
 def get_json(
-    url: str, token: str = "", tls: ssl.SSLContext | None = None, timeout_s: float = _TIMEOUT_S
+    url: str,
+    token: str = "",
+    tls: ssl.SSLContext | None = None,
+    timeout_s: float = _TIMEOUT_S,
+    body: Any = None,
 ) -> Any:
-    """Return what a server answers, past any proxy.
+    """Return what a server answers, past any proxy. With a `body`, that is posted as JSON.
 
     Raises
     ------
@@ -118,6 +122,9 @@ def get_json(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
     )
     request = urllib.request.Request(url)
+    if body is not None:
+        request.data = json.dumps(body).encode()
+        request.add_header("Content-Type", "application/json")
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     try:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MarkersOption",
+    "OptionalRecordingArguments",
     "PersonPatternOption",
     "RecordingArguments",
     "SessionArgument",
@@ -29,6 +30,10 @@ __all__ = [
 SessionArgument = Annotated[Path, typer.Argument(metavar="SESSION.toml", help="The session file.")]
 RecordingArguments = Annotated[
     list[Path], typer.Argument(metavar="RECORDING…", help="Files of any format that can be read.")
+]
+OptionalRecordingArguments = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[RECORDING…]", help="Files of any format that can be read."),
 ]
 StreamOption = Annotated[
     str,
