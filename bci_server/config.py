@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -422,6 +422,8 @@ def _of_kind(
             table[key] = _of_kind(_stated(table[key]), "decoders", within, problems)
             if table[key] is None:
                 return None
+        if hint == Sequence[Chain] and isinstance(table.get(key), list):
+            table[key] = [Chain(_stages(chain, problems)) for chain in table[key]]
     return build(recipe, table, section, problems)
 
 

@@ -74,7 +74,7 @@ def build(recipe: type[T], table: dict[str, Any], section: Section, problems: Pr
             known = ", ".join(fields) or "none"
             problems.add(section, f"unknown key {key!r}{guess} Known: {known}", key)
             continue
-        if dataclasses.is_dataclass(value):  # a recipe within the recipe, built already
+        if _is_built(value):
             values[key] = value
             continue
         try:
@@ -91,6 +91,13 @@ def build(recipe: type[T], table: dict[str, Any], section: Section, problems: Pr
     except ValueError as e:
         problems.add(section, str(e))
         return None
+
+
+def _is_built(value: Any) -> bool:
+    """Say whether a value is a recipe within the recipe, built already, or a list of some."""
+    if isinstance(value, list):
+        return bool(value) and all(dataclasses.is_dataclass(each) for each in value)
+    return dataclasses.is_dataclass(value)
 
 
 def _is_required(f: dataclasses.Field[Any]) -> bool:

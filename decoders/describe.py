@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from decoders.pipeline import Pipeline
+from decoders.stage import Chain
 
 __all__ = ["describe", "describe_pipeline", "differences"]
 
@@ -60,6 +61,8 @@ def _plain(value: Any) -> Any:
         return [_plain(v) for v in value]
     if isinstance(value, float) and math.isinf(value):
         return "inf" if value > 0 else "-inf"  # JSON has no word for it
+    if isinstance(value, Chain):
+        return [describe(stage) for stage in value.stages]
     if is_dataclass(value) and not isinstance(value, type):
         return describe(value)
     return value

@@ -47,7 +47,13 @@ def _kind(kind: str, recipe: type[Any]) -> list[str]:
 
 def _type(hint: Any) -> str:
     text = hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint)
-    for word in ("typing.", "collections.abc.", "devices.discovery.", "pathlib."):
+    for word in (
+        "typing.",
+        "collections.abc.",
+        "devices.discovery.",
+        "decoders.stage.",
+        "pathlib.",
+    ):
         text = text.replace(word, "")
     return f"`{text}`".replace("|", "\\|")
 

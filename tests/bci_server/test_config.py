@@ -1,12 +1,17 @@
+import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from bci_server.config import BadSession, device_of, load_session, parse_session, with_recipes
 from decoders.artifact import Artifact
 from decoders.calibration import calibrate
+from decoders.describe import describe, describe_pipeline
 from decoders.models.aligned import Aligned
 from decoders.models.ridge import Ridge
+from decoders.stage import Chain
+from devices.signal import Signal
 from tests.decoders.made import followed
 
 GOOD = """
@@ -182,3 +187,42 @@ def test_a_session_takes_on_the_steps_that_a_model_remembers(tmp_path):
     again = with_recipes(other, Artifact.load(session.model))
     assert again.decoder == session.decoder
     assert again.pipeline == session.pipeline
+
+
+def test_stages_within_a_stage_are_made_and_come_back_from_a_model(tmp_path):
+    nested = """
+name = "nested"
+[device]
+kind = "lsl"
+name = "eeg"
+[blocks]
+hop_s = 0.1
+[[stages]]
+kind = "side_by_side"
+chains = [
+  [{ kind = "epoch", window_s = 0.5 }],
+  [{ kind = "bandpass", low_hz = 8, high_hz = 30 }, { kind = "log_power" }],
+]
+[decoder]
+kind = "lda"
+model = "m"
+"""
+    session = parse_session(nested, tmp_path)
+    (stage,) = session.pipeline.stages.stages
+    assert [[type(s).__name__ for s in c.stages] for c in stage.chains] == [
+        ["Epoch"],
+        ["Bandpass", "LogPower"],
+    ]
+    model = Artifact(
+        describe(session.decoder),
+        json.loads(json.dumps(describe_pipeline(session.pipeline))),
+        Signal(250.0, ("C3",), "uV"),
+        ("a", "b"),
+        "",
+        {},
+        "",
+    )
+    other = replace(session, pipeline=replace(session.pipeline, stages=Chain(())))
+    assert with_recipes(other, model).pipeline.stages == session.pipeline.stages
+    found = problems(nested.replace("low_hz", "lo_hz"), tmp_path)
+    assert any("unknown key 'lo_hz'" in line for line in found)

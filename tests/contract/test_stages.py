@@ -24,6 +24,7 @@ from decoders.features.notch import Notch
 from decoders.features.recentre import Recentre
 from decoders.features.rereference import Rereference
 from decoders.features.samples import Samples
+from decoders.features.side_by_side import SideBySide
 from decoders.features.smooth import Smooth
 from decoders.features.spike_counts import SpikeCounts
 from decoders.features.spike_power import SpikePower
@@ -78,6 +79,14 @@ CASES = {
     "filter_bank_covariance": [
         Case(FilterBankCovariance(1.0)),
         Case(FilterBankCovariance(0.5, ((5.0, 10.0), (10.0, 20.0)), 0.1, 2), hop_s=0.02),
+    ],
+    "side_by_side": [
+        Case(SideBySide([Chain((Epoch(0.4, 0.1),)), Chain((Bandpass(8.0, 30.0), LogPower()))])),
+        Case(
+            SideBySide([Chain(()), Chain((Smooth(0.1),)), Chain((Lowpass(9.0),))]),
+            hop_s=0.02,
+            wrong=Signal(10.0, EEG.channels, "uV"),
+        ),
     ],
     "samples": [Case(Samples(), wrong=None), Case(Samples(), wrong=None, hop_s=0.004)],
     "spike_counts": [

@@ -49,8 +49,8 @@ def test_a_shift_by_will_is_seen_and_permuted_labels_are_not(converted: Converte
     recording = converted("SelfRegulationSCP1")
     scores = within(session, recording)
     assert scores["n"] == 268
-    assert scores["accuracy"] >= 0.80
-    assert scores["auc"] >= 0.88
+    assert scores["accuracy"] >= 0.86
+    assert scores["auc"] >= 0.92
     assert within(session, recording, seed=0)["accuracy"] < 0.6
 
 
@@ -69,5 +69,5 @@ def test_the_hand_is_told_before_it_moves(converted: Converted) -> None:
     result = evaluate(model, session.pipeline, session.decoder, [rest])
     assert result.n_trials == 95
     assert result.metrics["accuracy"] > result.metrics["chance_p95"] + 0.1
-    assert result.metrics["auc"] >= 0.82
-    assert within(session, converted(name))["accuracy"] >= 0.78
+    assert result.metrics["auc"] >= 0.9
+    assert within(session, converted(name))["accuracy"] >= 0.84
