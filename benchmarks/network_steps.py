@@ -3,7 +3,8 @@
 Each network is trained for a moment on noise (what it has learned does not change what a step
 costs), and then given one row each hop, idle in between, as live: the decoder's own step in
 ONNX Runtime, in float32 and where there is one in 8 bits, and the same network in torch, eager,
-on one thread. Run it alone: other work on the machine is in the figures.
+on one thread. All is trained first; then the steps get the priority that an engine asks for
+(SCHED_FIFO where that is permitted), so that other work on the machine is less in the figures.
 
     python benchmarks/network_steps.py
     python benchmarks/network_steps.py --steps 1000 --hop-ms 20 --json steps.json
@@ -28,6 +29,7 @@ import numpy as np  # noqa: E402 - found by the line above, like the rest
 import torch  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
+from bci_server.scheduling import raise_priority  # noqa: E402
 from decoders.decoder import Moment, Training  # noqa: E402
 from decoders.models.eeg_tcnet import EegTcnet  # noqa: E402
 from decoders.models.eegnet import Eegnet  # noqa: E402
@@ -59,6 +61,17 @@ class Took:
     model_kb: float
     p50_ms: float
     p99_ms: float
+
+
+@dataclass(frozen=True)
+class Way:
+    """A network, and one way to run it."""
+
+    network: str
+    runs_in: str
+    step: Step
+    model_kb: float
+    rows: NDArray[np.float64]
 
 
 def windows() -> Training:
@@ -136,7 +149,17 @@ def _history(network: torch.nn.Module, history: int) -> Step:
     return step
 
 
-def timed(step: Step, training: Training, hop_s: float, n: int) -> tuple[float, float]:
+def ways_of(name: str, recipe: Any, training: Training) -> Iterator[Way]:
+    """Yield each way to run the network."""
+    rows = training.features
+    yield Way(name, "ONNX Runtime", *in_onnx(recipe, training), rows)
+    if hasattr(recipe, "precision") and getattr(recipe, "cell", "lstm") == "lstm":
+        small = replace(recipe, precision="int8")
+        yield Way(name, "ONNX Runtime, int8", *in_onnx(small, training), rows)
+    yield Way(name, "torch", in_torch(recipe, training), 0.0, rows)
+
+
+def timed(way: Way, hop_s: float, n: int) -> tuple[float, float]:
     """Return the median and the 99th percentile of a step, in ms, one each hop."""
     took = []
     gc.collect()
@@ -144,26 +167,15 @@ def timed(step: Step, training: Training, hop_s: float, n: int) -> tuple[float, 
     due = time.perf_counter()
     with torch.inference_mode():
         for i in range(WARM_UP + n):
-            row = training.features[i % len(training.features)]
+            row = way.rows[i % len(way.rows)]
             due += hop_s
             time.sleep(max(0.0, due - time.perf_counter()))
             begun = time.perf_counter()
-            step(row)
+            way.step(row)
             took.append((time.perf_counter() - begun) * 1e3)
     gc.unfreeze()
     p50, p99 = np.percentile(took[WARM_UP:], [50, 99])
     return round(float(p50), 3), round(float(p99), 3)
-
-
-def measured(name: str, recipe: Any, training: Training, asked: Any) -> Iterator[Took]:
-    """Yield a line for each way to run the network."""
-    ways = [("ONNX Runtime", *in_onnx(recipe, training))]
-    if hasattr(recipe, "precision") and getattr(recipe, "cell", "lstm") == "lstm":
-        ways.append(("ONNX Runtime, int8", *in_onnx(replace(recipe, precision="int8"), training)))
-    ways.append(("torch", in_torch(recipe, training), 0.0))
-    for way, step, size in ways:
-        p50, p99 = timed(step, training, asked.hop_ms / 1e3, asked.steps)
-        yield Took(name, way, round(size, 1), p50, p99)
 
 
 def main() -> None:
@@ -175,16 +187,15 @@ def main() -> None:
     asked = ask.parse_args()
     torch.set_num_threads(1)
     found: list[Took] = []
+    ways = [way for network in networks() for way in ways_of(*network)]
+    print(f"scheduling: {raise_priority()}; a step each {asked.hop_ms:g} ms\n")
     print("| network | runs in | model kB | p50 ms | p99 ms |")
     print("|---|---|---|---|---|")
-    for name, recipe, training in networks():
-        for line in measured(name, recipe, training, asked):
-            found.append(line)
-            size = f"{line.model_kb:g}" if line.model_kb else ""
-            print(
-                f"| {line.network} | {line.runs_in} | {size} | {line.p50_ms} | {line.p99_ms} |",
-                flush=True,
-            )
+    for way in ways:
+        p50, p99 = timed(way, asked.hop_ms / 1e3, asked.steps)
+        found.append(Took(way.network, way.runs_in, way.model_kb, p50, p99))
+        size = f"{way.model_kb:g}" if way.model_kb else ""
+        print(f"| {way.network} | {way.runs_in} | {size} | {p50} | {p99} |", flush=True)
     if asked.json is not None:
         asked.json.write_text(json.dumps([asdict(line) for line in found], indent=1) + "\n")
 
