@@ -31,8 +31,9 @@ class Sernn(Trained):
     and the weighted communicability C of the recurrent weights W (Achterberg et al., "Spatially
     embedded recurrent neural networks reveal widespread links between structural and functional
     neuroscience findings", Nat. Mach. Intell. 5, 2023; `decoders.spatial` has the terms). Long and
-    roundabout connections wither; what is left is sparse, and local. Trained with torch, run live
-    by ONNX Runtime.
+    roundabout connections wither; what is left is sparse, and local. The largest singular value of
+    the recurrent weights is kept below 1, so that no input can make the state grow for ever.
+    Trained with torch, run live by ONNX Runtime.
 
     Parameters
     ----------
@@ -113,6 +114,7 @@ class Sernn(Trained):
             build,
             journal,
             penalty if self.strength else None,
+            lambda network: network.constrain(),
         )
 
     def start(

@@ -55,18 +55,18 @@ class Spiking(Trained):
         What the values are: the mode of the command.
     """
 
-    epochs: int = 60
+    epochs: int = 40
     patience: int = 15
     batch: int = 32
     learning_rate: float = 5e-3
     folds: int = 1
     task: Literal["continuous", "classes"] = "continuous"
-    neurons: tuple[int, ...] = (128,)
+    neurons: tuple[int, ...] = (256,)
     recurrent: bool = True
-    ticks: int = 4
+    ticks: int = 2
     tau_s: tuple[float, float] = (0.02, 0.3)
     tau_out_s: float = 0.06
-    dropout_in: float = 0.0
+    dropout_in: float = 0.2
     sequence: int = 40
     spike_cost: float = 0.0
     mode: Mode = "velocity"

@@ -10,12 +10,16 @@ from decoders.spatial import distances, grid, spatial_penalty
 
 __all__ = ["SpatialRnn"]
 
+_LARGEST_GAIN = 0.98
+"""Of the recurrent weights: a state fades to half within 34 rows."""
+
 
 class SpatialRnn(nn.Module):
     """Noise on what enters, rectified recurrent units on a grid, one linear layer.
 
     The spatially embedded network of Achterberg et al., Nat. Mach. Intell. 5, 2023: recurrent
-    weights begin orthogonal, and what they cost in space is `penalty`.
+    weights begin orthogonal, and what they cost in space is `penalty`. Unlike there, the largest
+    singular value of the recurrent weights stays below 1: a stream has no end.
 
     Parameters
     ----------
@@ -46,7 +50,7 @@ class SpatialRnn(nn.Module):
         self.cells = nn.RNN(n_features, units, nonlinearity="relu", batch_first=True)
         self.values = nn.Linear(units, n_values)
         nn.init.xavier_uniform_(self.cells.weight_ih_l0)
-        nn.init.orthogonal_(self.cells.weight_hh_l0)
+        nn.init.orthogonal_(self.cells.weight_hh_l0, gain=_LARGEST_GAIN)
         nn.init.zeros_(self.cells.bias_ih_l0)
         nn.init.zeros_(self.cells.bias_hh_l0)
         distance = distances(grid(shape)).astype(np.float32)
@@ -73,6 +77,17 @@ class SpatialRnn(nn.Module):
             + linear(state, cells.weight_hh_l0, cells.bias_hh_l0)
         )
         return self.values(following), following
+
+    def constrain(self) -> None:
+        """Bring the recurrent weights back to where every state fades, whatever comes in.
+
+        Rectified units have no ceiling; with a largest singular value below 1 what a state adds
+        to later ones shrinks from row to row.
+        """
+        weights = self.cells.weight_hh_l0
+        largest = torch.linalg.matrix_norm(weights.detach(), ord=2)
+        with torch.no_grad():
+            weights.mul_((_LARGEST_GAIN / largest).clamp(max=1.0))
 
     def penalty(self) -> Tensor:
         """Return what the recurrent weights cost in space."""

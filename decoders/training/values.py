@@ -86,6 +86,7 @@ def train_members(
     build: Callable[[int, int], nn.Module],
     journal: Journal = SILENT,
     penalty: Callable[[nn.Module], Tensor] | None = None,
+    constrain: Callable[[nn.Module], None] | None = None,
 ) -> Trainees:
     """Train the recipe's networks on stretches of rows; call it within `reproducible`.
 
@@ -100,6 +101,8 @@ def train_members(
         into (n, length, n_values).
     penalty
         Of a network itself, added to the mean square error while it trains.
+    constrain
+        Brings a network's weights back to where they may be, after every step.
 
     Raises
     ------
@@ -130,7 +133,7 @@ def train_members(
             network,
             fitting,
             checking,
-            Objective(_error(stretches.warm_up), penalty),
+            Objective(_error(stretches.warm_up), penalty, constrain),
             schedule,
             journal=journal.part(number, recipe.members),
             name=f"member-{number + 1}",

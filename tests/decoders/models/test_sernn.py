@@ -12,12 +12,12 @@ from decoders.describe import describe, describe_pipeline
 from decoders.gathering import gather
 from decoders.models.sernn import Sernn
 from decoders.pipeline import Pipeline
-from decoders.spatial import distances, grid, spatial_cost
+from decoders.spatial import distances, grid
 from tests.decoders.made import followed
 
 torch = pytest.importorskip("torch")
 
-SMALL = Sernn(shape=(3, 3, 2), epochs=15, batch=16, learning_rate=1e-2, sequence=24, strength=0.1)
+SMALL = Sernn(shape=(3, 3, 2), epochs=8, batch=16, learning_rate=1e-2, sequence=24, strength=0.1)
 PIPELINE = Pipeline(0.05)
 
 
@@ -51,16 +51,29 @@ def test_values_follow_from_counts_and_not_from_those_of_another_time() -> None:
 
 
 def test_the_penalty_leaves_short_wires_strong() -> None:
+    from decoders.networks.spatial_rnn import SpatialRnn
+
+    torch.manual_seed(0)
+    network = SpatialRnn(4, 2, SMALL.shape, noise=0.0, dropout_in=0.0)
     distance = distances(grid(SMALL.shape))
-    free, embedded = (
-        recurrent_weights(replace(SMALL, strength=strength, epochs=8)) for strength in (0.0, 1.0)
-    )
-    assert spatial_cost(embedded, distance) < 0.5 * spatial_cost(free, distance)
 
-    def mean_length(weights: np.ndarray) -> float:
-        return float((np.abs(weights) * distance).sum() / np.abs(weights).sum())
+    def mean_length() -> float:
+        weights = np.abs(network.cells.weight_hh_l0.detach().numpy())
+        return float((weights * distance).sum() / weights.sum())
 
-    assert mean_length(embedded) < 0.9 * mean_length(free)
+    before, cost = mean_length(), float(network.penalty().detach())
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    for _ in range(15):
+        optimizer.zero_grad()
+        network.penalty().backward()
+        optimizer.step()
+    assert float(network.penalty().detach()) < 0.6 * cost
+    assert mean_length() < 0.9 * before
+
+
+def test_no_input_makes_the_state_grow_for_ever() -> None:
+    recipe = replace(SMALL, strength=0.0, epochs=6, learning_rate=3e-2)
+    assert np.linalg.norm(recurrent_weights(recipe), ord=2) <= 0.98 + 1e-4
 
 
 def test_what_cannot_be_is_said() -> None:

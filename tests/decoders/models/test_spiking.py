@@ -23,8 +23,8 @@ from tests.decoders.made import Made, cued, followed
 
 pytest.importorskip("torch")
 
-VALUES = Spiking(neurons=(32,), ticks=2, epochs=10, batch=16, sequence=20)
-CLASSES = Spiking(task="classes", neurons=(16,), ticks=2, epochs=30, batch=4, tau_out_s=0.2)
+VALUES = Spiking(neurons=(32,), dropout_in=0.0, epochs=8, batch=16, sequence=20)
+CLASSES = Spiking(task="classes", neurons=(16,), dropout_in=0.0, epochs=25, batch=4, tau_out_s=0.2)
 
 
 def fitted(recipe: Spiking, pipeline: Pipeline, made: Made) -> tuple[Artifact, Training]:
