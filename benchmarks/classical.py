@@ -46,6 +46,7 @@ from decoders.scores import class_scores, continuous_scores  # noqa: E402
 from decoders.stage import Chain, Mismatch  # noqa: E402
 from decoders.trials import Trials, decide  # noqa: E402
 from devices.adapters.recording import Recording  # noqa: E402
+from devices.signal import Signal  # noqa: E402
 
 DATA = Path(os.environ.get("BCI_TEST_DATA", ROOT.parent / "shared" / "data"))
 SESSIONS = ROOT / "examples" / "sessions"
@@ -266,31 +267,35 @@ def run(name: str, problem: Problem, controls: bool) -> None:
 
     for kind, settings in problem.recipes:
         recipe: Decoder = catalog.load("decoders", kind)(**settings)
+        shown = ", ".join(f"{k} = {v}" for k, v in settings.items() if k != "mode")
         for fit, rest in problem.splits:
             training, test = rows(fit, recipe), rows(rest, recipe)
-            picked = seen[fit[0].path].picked
-            model = Artifact(
-                describe(recipe),
-                describe_pipeline(session.pipeline),
-                picked,
-                training.labels,
-                training.unit,
-                recipe.fit(training),
-                "0" * 64,
-            )
-            live = evaluate(model, session.pipeline, recipe, rest, target)
-            control = ""
-            if controls:
-                spoilt = Controls(permute_seed=1, shift_s=50.0)
-                control = _shown(
-                    evaluate(model, session.pipeline, recipe, rest, target, controls=spoilt).metrics
-                )
-            shown = ", ".join(f"{k} = {v}" for k, v in settings.items() if k != "mode")
-            print(
-                f"| {name} | {kind} | {shown} | {_shown(live.metrics)} | "
-                f"{library(kind, recipe, training, test)} | {control} |",
-                flush=True,
-            )
+            model = _model(session, recipe, training, seen[fit[0].path].picked)
+
+            def live(
+                how: Controls | None = None,
+                model: Artifact = model,
+                recipe: Decoder = recipe,
+                rest: Sequence[Recording] = rest,
+            ) -> dict[str, Any]:
+                return evaluate(model, session.pipeline, recipe, rest, target, controls=how).metrics
+
+            cells = [name, kind, shown, _shown(live()), library(kind, recipe, training, test)]
+            cells.append(_mean([live(how) for how in _spoiling(recipe)]) if controls else "")
+            print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def _model(session: Session, recipe: Decoder, training: Training, picked: Signal) -> Artifact:
+    """Fit without the cross-validation that `calibrate` does beside."""
+    return Artifact(
+        decoder=describe(recipe),
+        pipeline=describe_pipeline(session.pipeline),
+        signal=picked,
+        labels=training.labels,
+        unit=training.unit,
+        weights=recipe.fit(training),
+        training_sha256="0" * 64,
+    )
 
 
 def main() -> None:
