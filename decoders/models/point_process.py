@@ -13,6 +13,7 @@ from decoders.counts import check_counts
 from decoders.decoder import Decoding, Moment, Training, Weights
 from decoders.linear import check_width
 from decoders.output import Command, Mode, Output
+from decoders.poisson_regression import poisson_regression
 from decoders.stage import Mismatch
 from decoders.state_space import lagged, least_squares, pairs
 from devices.signal import Chunk, Signal
@@ -20,6 +21,7 @@ from devices.signal import Chunk, Signal
 __all__ = ["PointProcess"]
 
 _FEWEST_ROWS = 20
+_FEWEST_SPIKES = 5
 _SILENT = -50.0
 
 
@@ -31,16 +33,23 @@ class PointProcess:
         n_{it} \sim \mathrm{Poisson}(\exp(b_i + \beta_i^T x_t))
 
     with x the standardised values; each unit's :math:`b_i, \beta_i` are a Poisson regression
-    (Truccolo et al., J. Neurophysiol. 93, 2005), fitted by scikit-learn. Each row is filtered by
-    the Gaussian approximation of Eden et al., "Dynamic analysis of neural encoding by point
-    process adaptive filtering", Neural Comput. 16, 2004 (eqs. 2.7 to 2.10; Brown et al., J.
-    Neurosci. 18, 1998, for position):
+    (Truccolo et al., J. Neurophysiol. 93, 2005). Each row is filtered by the Gaussian
+    approximation of Eden et al., "Dynamic analysis of neural encoding by point process adaptive
+    filtering", Neural Comput. 16, 2004 (eqs. 2.7 to 2.10; Brown et al., J. Neurosci. 18, 1998, for
+    position):
 
-    .. math:: P^{-1} = (A P A^T + W)^{-1} + \sum_i \lambda_i \beta_i \beta_i^T, \qquad
-        x = A x + P \sum_i \beta_i (n_i - \lambda_i)
+    .. math:: P^{-1} = (A P A^T + W)^{-1} + \tfrac1\varphi \sum_i \lambda_i \beta_i \beta_i^T,
+        \qquad x = A x + \tfrac1\varphi P \sum_i \beta_i (n_i - \lambda_i)
 
-    The estimate is kept within twice the range of the training. Wants counts: whole or smoothed,
-    never below 0.
+    There, :math:`\varphi = 1`: units that vary as Poisson's and independently. Real ones vary more,
+    and together, so that a filter of many units believes the counts too much; φ is then how many
+    times more the sum :math:`s = \sum_i \beta_i (n_i - \lambda_i)` varied in training than that
+    says, as in quasi-likelihood (McCullagh, Ann. Stat. 11, 1983):
+    :math:`\varphi = \mathrm{tr}(J^{-1} \mathrm{cov}(s)) / d`, J the mean of
+    :math:`\sum_i \lambda_i \beta_i \beta_i^T`.
+
+    The estimate is kept within twice the range of the training. Units with fewer than five spikes
+    say nothing. Wants counts: whole or smoothed, never below 0.
 
     Parameters
     ----------
@@ -48,6 +57,8 @@ class PointProcess:
         Rows by which the features run ahead of the values.
     alpha
         Strength of the L2 penalty on β.
+    dispersion
+        φ; 0: as it was in training.
     mode
         What the values are: the mode of the command.
     """
@@ -56,13 +67,14 @@ class PointProcess:
 
     lag: int = 0
     alpha: float = 1e-3
+    dispersion: float = 0.0
     mode: Mode = "velocity"
 
     def __post_init__(self) -> None:
-        if self.lag < 0 or not self.alpha >= 0:
+        if self.lag < 0 or not self.alpha > 0 or not self.dispersion >= 0:
             raise ValueError(
-                f"point_process needs lag >= 0 and alpha >= 0; it has lag = {self.lag}, "
-                f"alpha = {self.alpha}"
+                f"point_process needs lag >= 0, alpha > 0 and dispersion >= 0; it has lag = "
+                f"{self.lag}, alpha = {self.alpha}, dispersion = {self.dispersion}"
             )
 
     def fit(self, training: Training) -> Weights:
@@ -81,7 +93,7 @@ class PointProcess:
         moves = least_squares(before, after)
         moved = after - before @ moves.T
         return {
-            **_tuning(x, counts, self.alpha),
+            **_tuning(self, x, counts),
             "moves": moves,
             "spread": moved.T @ moved / len(moved),
             "start_spread": x.T @ x / len(x),
@@ -99,18 +111,36 @@ class PointProcess:
         return _Running(self.mode, labels, unit, weights)
 
 
-def _tuning(x: NDArray[np.float64], counts: NDArray[np.float64], alpha: float) -> Weights:
-    """Fit each unit's rate; one that is silent says nothing."""
-    from sklearn.linear_model import PoissonRegressor
-
+def _tuning(
+    recipe: PointProcess, x: NDArray[np.float64], counts: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return each unit's rate, and how much more they vary than Poisson's."""
     baseline = np.full(counts.shape[1], _SILENT)
     slopes = np.zeros((counts.shape[1], x.shape[1]))
-    for i in np.flatnonzero(counts.any(axis=0)):
-        unit = PoissonRegressor(alpha=alpha, solver="newton-cholesky", tol=1e-8, max_iter=200)
-        unit.fit(x, counts[:, i])
-        baseline[i], slopes[i] = unit.intercept_, unit.coef_
-    ceiling = np.log(10 * max(counts.max(), np.finfo(np.float64).tiny))
-    return {"baseline": baseline, "slopes": slopes, "ceiling": np.array([ceiling])}
+    heard = counts.sum(axis=0) >= _FEWEST_SPIKES
+    if not heard.any():
+        raise Mismatch(f"no unit has {_FEWEST_SPIKES} spikes; nothing follows from them")
+    baseline[heard], slopes[heard] = poisson_regression(x, counts[:, heard], recipe.alpha)
+    dispersion = recipe.dispersion or _dispersion(x, counts, baseline, slopes)
+    return {
+        "baseline": baseline,
+        "slopes": slopes,
+        "ceiling": np.log([10 * counts.max()]),
+        "dispersion": np.array([dispersion]),
+    }
+
+
+def _dispersion(
+    x: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    baseline: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+) -> float:
+    rates = np.exp(x @ slopes.T + baseline)
+    scores = (counts - rates) @ slopes
+    expected = (slopes.T * rates.mean(axis=0)) @ slopes
+    times = np.linalg.lstsq(expected, scores.T @ scores / len(scores), rcond=None)[0]
+    return max(float(np.trace(times)) / len(times), np.finfo(np.float64).eps)
 
 
 class _Running:
@@ -121,6 +151,7 @@ class _Running:
         self._baseline, self._slopes = arrays["baseline"], arrays["slopes"]
         self._slopes_t = np.ascontiguousarray(self._slopes.T)
         self._ceiling = float(arrays["ceiling"][0])
+        self._weight = 1 / float(arrays["dispersion"][0])
         self._lowest, self._highest = arrays["lowest"], arrays["highest"]
         self._mean, self._scale = arrays["mean"], arrays["scale"]
         self._eye = np.eye(len(self._moves))
@@ -148,10 +179,13 @@ class _Running:
         np.exp(rates, out=rates)
         np.multiply(self._slopes_t, rates, out=self._weighed)
         information = self._weighed @ self._slopes
+        information *= self._weight
         # (unsure⁻¹ + information)⁻¹ without inverting `unsure`, which may be singular.
         self._unsure = np.asarray(
             np.linalg.solve(self._eye + unsure @ information, unsure), np.float64
         )
-        state = ahead + self._unsure @ (self._slopes_t @ (counts - rates))
+        push = self._slopes_t @ (counts - rates)
+        push *= self._weight
+        state = ahead + self._unsure @ push
         np.maximum(state, self._lowest, out=state)
         self._state = np.minimum(state, self._highest, out=state)

@@ -16,7 +16,7 @@ def by_equations(recipe: PointProcess, training: Training) -> NDArray[np.float64
     rows = np.concatenate([part[: len(part) - recipe.lag] for part in parts])
     x = scaler.fit_transform(training.targets[rows + recipe.lag])
     units = [
-        PoissonRegressor(alpha=recipe.alpha, solver="newton-cholesky", tol=1e-8, max_iter=200).fit(
+        PoissonRegressor(alpha=recipe.alpha, solver="newton-cholesky", tol=1e-10, max_iter=200).fit(
             x, counts
         )
         for counts in training.features[rows].T
@@ -25,6 +25,15 @@ def by_equations(recipe: PointProcess, training: Training) -> NDArray[np.float64
     a = np.linalg.lstsq(x[:-1][same], x[1:][same], rcond=None)[0].T
     left = x[1:][same] - x[:-1][same] @ a.T
     w = left.T @ left / len(left)
+    phi = recipe.dispersion
+    if phi == 0:
+        scores, expected = np.zeros_like(x), np.zeros((x.shape[1], x.shape[1]))
+        for unit, counts in zip(units, training.features[rows].T, strict=True):
+            rates = unit.predict(x)
+            scores += np.outer(counts - rates, unit.coef_)
+            expected += rates.mean() * np.outer(unit.coef_, unit.coef_)
+        varied = scores.T @ scores / len(scores)
+        phi = np.trace(np.linalg.inv(expected) @ varied) / len(expected)
     said = []
     for part in parts:
         state, p = np.zeros(x.shape[1]), x.T @ x / len(x)
@@ -34,8 +43,8 @@ def by_equations(recipe: PointProcess, training: Training) -> NDArray[np.float64
             push = np.zeros_like(state)
             for unit, n in zip(units, counts, strict=True):
                 rate = np.exp(unit.intercept_ + unit.coef_ @ state)
-                information = information + rate * np.outer(unit.coef_, unit.coef_)
-                push = push + unit.coef_ * (n - rate)
+                information = information + rate / phi * np.outer(unit.coef_, unit.coef_)
+                push = push + unit.coef_ * (n - rate) / phi
             p = np.linalg.inv(information)
             state = np.clip(state + p @ push, 2 * x.min(axis=0), 2 * x.max(axis=0))
             said.append(scaler.inverse_transform(state[np.newaxis])[0])
@@ -44,5 +53,5 @@ def by_equations(recipe: PointProcess, training: Training) -> NDArray[np.float64
 
 CASES = [
     Case(recipe, place_training(), by_equations)
-    for recipe in (PointProcess(), PointProcess(lag=1, alpha=0.1))
+    for recipe in (PointProcess(), PointProcess(lag=1, alpha=0.1, dispersion=1.0))
 ]

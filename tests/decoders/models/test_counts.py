@@ -112,6 +112,17 @@ def test_what_is_no_count_is_refused_by_name(recipe: Decoder) -> None:
         recipe.fit(fit)
 
 
+def test_units_that_vary_together_are_believed_less() -> None:
+    fit = walked(1)
+    doubled = Training(
+        SIGNAL, np.repeat(fit.features[:, ::2], 2, axis=1), fit.targets, fit.groups, ("x",), "m"
+    )
+    once = np.asarray(PointProcess().fit(fit)["dispersion"])
+    twice = np.asarray(PointProcess().fit(doubled)["dispersion"])
+    assert once < 1.3 * np.asarray(PointProcess(dispersion=1.0).fit(fit)["dispersion"])
+    assert twice == pytest.approx(2 * once, rel=0.2)
+
+
 def test_more_axes_than_a_plane_are_refused() -> None:
     fit = walked(1, 100)
     targets = np.random.default_rng(0).standard_normal((100, 3))
@@ -132,7 +143,8 @@ def test_what_never_changes_cannot_be_fitted() -> None:
     [
         lambda: Poisson(0.0),
         lambda: PointProcess(lag=-1),
-        lambda: PointProcess(alpha=-1.0),
+        lambda: PointProcess(alpha=0.0),
+        lambda: PointProcess(dispersion=-1.0),
         lambda: GridBayes(bins=1),
         lambda: GridBayes(speed=0.0),
         lambda: GridBayes(smoothing=-1.0),
