@@ -48,6 +48,9 @@ class PointProcess:
     :math:`\varphi = \mathrm{tr}(J^{-1} \mathrm{cov}(s)) / d`, J the mean of
     :math:`\sum_i \lambda_i \beta_i \beta_i^T`.
 
+    Velocities take their length along, the speed, as one more value: rates rise with it (Moran &
+    Schwartz, J. Neurophysiol. 82, 1999), and a filter without it takes that for a direction.
+
     The estimate is kept within twice the range of the training. Units with fewer than five spikes
     say nothing. Wants counts: whole or smoothed, never below 0.
 
@@ -59,6 +62,8 @@ class PointProcess:
         Strength of the L2 penalty on β.
     dispersion
         φ; 0: as it was in training.
+    with_speed
+        Whether velocities take their length along; other modes never do.
     mode
         What the values are: the mode of the command.
     """
@@ -68,6 +73,7 @@ class PointProcess:
     lag: int = 0
     alpha: float = 1e-3
     dispersion: float = 0.0
+    with_speed: bool = True
     mode: Mode = "velocity"
 
     def __post_init__(self) -> None:
@@ -85,6 +91,8 @@ class PointProcess:
                 f"{len(counts)} rows are too few to fit on; at least {_FEWEST_ROWS} are needed"
             )
         check_counts(training)
+        if self.with_speed and self.mode == "velocity":
+            values = np.hstack([values, np.linalg.norm(values, axis=1, keepdims=True)])
         mean, scale = values.mean(axis=0), values.std(axis=0)
         if not scale.all():
             raise Mismatch("a value of the training never changes; leave it out of the target")
@@ -165,8 +173,9 @@ class _Running:
             return ()
         for row in chunk.values:
             self._step(row)
-        values = tuple((self._state * self._scale + self._mean).tolist())
-        return (Command(self._mode, self._labels, values, self._unit),)
+        values = (self._state * self._scale + self._mean).tolist()
+        said = tuple(values[: len(self._labels)])
+        return (Command(self._mode, self._labels, said, self._unit),)
 
     def _step(self, counts: NDArray[np.floating]) -> None:
         ahead = self._moves @ self._state

@@ -14,7 +14,10 @@ def by_equations(recipe: PointProcess, training: Training) -> NDArray[np.float64
     scaler = StandardScaler()
     parts = [np.flatnonzero(training.groups == group) for group in np.unique(training.groups)]
     rows = np.concatenate([part[: len(part) - recipe.lag] for part in parts])
-    x = scaler.fit_transform(training.targets[rows + recipe.lag])
+    values = training.targets[rows + recipe.lag]
+    if recipe.with_speed:
+        values = np.column_stack([values, np.hypot(*values.T)])
+    x = scaler.fit_transform(values)
     units = [
         PoissonRegressor(alpha=recipe.alpha, solver="newton-cholesky", tol=1e-10, max_iter=200).fit(
             x, counts
@@ -47,11 +50,11 @@ def by_equations(recipe: PointProcess, training: Training) -> NDArray[np.float64
                 push = push + unit.coef_ * (n - rate) / phi
             p = np.linalg.inv(information)
             state = np.clip(state + p @ push, 2 * x.min(axis=0), 2 * x.max(axis=0))
-            said.append(scaler.inverse_transform(state[np.newaxis])[0])
+            said.append(scaler.inverse_transform(state[np.newaxis])[0, :2])
     return np.array(said)
 
 
 CASES = [
     Case(recipe, place_training(), by_equations)
-    for recipe in (PointProcess(), PointProcess(lag=1, alpha=0.1, dispersion=1.0))
+    for recipe in (PointProcess(), PointProcess(1, 0.1, 1.0, with_speed=False))
 ]
