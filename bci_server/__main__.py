@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bci_server.cli.audit import audit
 from bci_server.cli.calibrate import calibrate
 from bci_server.cli.demo import demo
 from bci_server.cli.devices import devices
@@ -79,6 +80,7 @@ app.command()(record)
 app.command()(replay)
 app.command()(verify)
 app.command()(recover)
+app.command()(audit)
 app.command()(info)
 app.add_typer(sessions, name="sessions")
 app.command()(export)

@@ -34,6 +34,7 @@ from bci_server.outlet import LslOutlets
 from bci_server.recorder import Recorder
 from bci_server.recording_file import Content
 from bci_server.recording_state import RecordingRefused
+from bci_server.safety.audit import AuditLog, Unaudited, open_audit
 from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.scheduling import Scheduling, raise_priority
@@ -263,7 +264,8 @@ def _loop(
         labels = artifact.labels if session.decoder.task == "classes" else ()
         sinks.append(LslOutlets(session.name, shape, labels))
     recorder = _recorder(session, artifact, stream, clock)
-    guard = Guard(shape, session.safety, decoder, clock)
+    audit = None if shape is None else _audit(session, stream, decoder, clock)
+    guard = Guard(shape, session.safety, decoder, clock, audit)
     stimulator = None
     if session.stimulation is not None:
         stimulator = Stimulator(session.name, session.stimulation, guard.lease, clock)
@@ -288,16 +290,34 @@ def _loop(
     )
     gc.collect()
     gc.freeze()
-    if recorder is None:
-        return loop.run()
     ending = Ending("failed", "the engine ended where it should not")
     try:
-        if session.record is not None and session.record.enabled:
+        if recorder is not None and session.record is not None and session.record.enabled:
             recorder.start_and_wait()
         ending = loop.run()
     finally:
-        recorder.close(ending.state, ending.reason)
+        if isinstance(audit, AuditLog):
+            audit.close(f"{ending.state}: {ending.reason}")
+        if recorder is not None:
+            recorder.close(ending.state, ending.reason)
     return ending
+
+
+def _audit(
+    session: Session, stream: Stream, decoder: DecoderName, clock: Clock
+) -> AuditLog | Unaudited:
+    """Begin the audit log; where it cannot be, the session runs, but nothing can be armed."""
+    about = {
+        "device": stream.identity,
+        "decoder": decoder.name,
+        "model": decoder.hash,
+        "pid": os.getpid(),
+    }
+    try:
+        return open_audit(Path(session.safety.audit), session.name, about, clock)
+    except OSError as e:
+        _log.warning("nothing can be armed: the audit log cannot be written: %s", e)
+        return Unaudited(f"{session.safety.audit}: {e.strerror}")
 
 
 def _undecoded(session: Session, stream: Stream) -> Run:

@@ -48,6 +48,7 @@ from bci_server.messages import (
 from bci_server.recorder import Recorder
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
+from bci_server.safety.quality import Contact
 from bci_server.steering import steer, why_stalled
 from bci_server.stimulator import Stimulator, label_of
 from bci_server.timing import Timing
@@ -206,6 +207,7 @@ class Loop:
         self._reason = f"waiting for samples of {about.device}"
         self._lost: Mapping[str, Reason] = {}
         self._quality: Quality = "good"
+        self._contact = Contact(run.signal, safety)
         self._armed = False
         self._ending: Ending | None = None
         self._n_samples = 0
@@ -273,7 +275,7 @@ class Loop:
         self._sample = moment.sample
         sampled_s = self._stream.due_s(moment.time_s)
         ledger = self._ledger = Ledger(sampled_s, self._received_s, decoded_s)
-        quality = quality_of(decoded)
+        quality = quality_of(decoded, self._contact.quality)
         outputs = decoded.outputs
         while outputs and isinstance(outputs[0], Adapted):  # what follows is that version's
             self._changed(outputs[0], ledger)
@@ -287,7 +289,8 @@ class Loop:
             for message in shown:
                 self._put(message)
         self._timing.add(ledger.sampled_s, ledger.received_s, decoded_s)
-        if decoded.lost_channels != self._lost or quality != self._quality:
+        has_changed = self._contact.look(decoded.block.values)
+        if has_changed or decoded.lost_channels != self._lost or quality != self._quality:
             self._lost, self._quality = decoded.lost_channels, quality
             self._status_due_s = decoded_s
 
@@ -304,6 +307,8 @@ class Loop:
         sample, decoder = self._sample, self._about.decoder
         for output in outputs:
             match output:
+                case Prediction() if not all(map(math.isfinite, output.probabilities)):
+                    self._guard.fail()
                 case Prediction():
                     self._put(prediction_message(output, sample, ledger, quality, decoder))
                 case Token():
@@ -458,7 +463,10 @@ class Loop:
                 device=about.device,
                 unit=self._run.signal.unit,
                 channels=channel_health(
-                    self._run.signal.channels, self._lost, self._quality == "degraded"
+                    self._run.signal.channels,
+                    self._lost,
+                    bool(self._lost) and self._quality == "degraded",
+                    self._contact.bad,
                 ),
                 rate_hz=self._run.signal.rate_hz,
                 effective_rate_hz=health.effective_rate_hz,

@@ -111,21 +111,24 @@ def version_message(
     )
 
 
-def quality_of(decoded: Decoded) -> Quality:
-    """Return how good the samples of a block are: bad ones were not decoded."""
-    if decoded.bad_channels:
+def quality_of(decoded: Decoded, contact: Quality) -> Quality:
+    """Return how good the samples of a block are: bad ones were not decoded, or no signal is."""
+    if decoded.bad_channels or contact == "bad":
         return "bad"
-    return "degraded" if decoded.lost_channels else "good"
+    return "degraded" if decoded.lost_channels else contact
 
 
 def channel_health(
-    channels: tuple[str, ...], lost: Mapping[str, Reason], is_filled_in: bool
+    channels: tuple[str, ...],
+    lost: Mapping[str, Reason],
+    is_filled_in: bool,
+    contact: Mapping[str, str],
 ) -> tuple[ChannelHealth, ...]:
-    """Return how each channel is doing: those in `lost` are bad, and why."""
+    """Return how each channel is doing: those in `lost` and `contact` are bad, and why."""
     so = "; filled in" if is_filled_in else ""
+    bad = {**contact, **{c: _REASONS[reason] + so for c, reason in lost.items()}}
     return tuple(
-        ChannelHealth(c, "bad", _REASONS[lost[c]] + so) if c in lost else ChannelHealth(c, "good")
-        for c in channels
+        ChannelHealth(c, "bad", bad[c]) if c in bad else ChannelHealth(c, "good") for c in channels
     )
 
 

@@ -154,20 +154,26 @@ class PredictionMessage(_Data, frozen=True, kw_only=True, tag="prediction"):
 
 
 class SignalMessage(_Data, frozen=True, kw_only=True, tag="signal"):
-    """Samples for a display, decimated; needs the scope ``raw``. Drop-oldest, counted."""
+    """Samples for a display, decimated; needs the scope ``raw``. Drop-oldest, counted.
+
+    What is no number is null.
+    """
 
     channels: tuple[str, ...]
     unit: str
     rate_hz: float
-    values: tuple[tuple[float, ...], ...]
+    values: tuple[tuple[float | None, ...], ...]
     dropped: int = 0
 
 
 class FeaturesMessage(_Data, frozen=True, kw_only=True, tag="features"):
-    """What the steps put out, for a display; needs the scope ``raw``. Drop-oldest, counted."""
+    """What the steps put out, for a display; needs the scope ``raw``. Drop-oldest, counted.
+
+    What is no number is null.
+    """
 
     names: tuple[str, ...]
-    values: tuple[float, ...]
+    values: tuple[float | None, ...]
     dropped: int = 0
 
 

@@ -90,5 +90,7 @@ def _command(message: CommandMessage) -> str:
     return f"{message.mode}{why} {'armed' if message.armed else 'disarmed'} {moved}{decoded}"
 
 
-def _named(names: Sequence[str], values: Sequence[float]) -> str:
-    return " ".join(f"{n}={v:+.3g}" for n, v in zip(names, values, strict=False))
+def _named(names: Sequence[str], values: Sequence[float | None]) -> str:
+    return " ".join(
+        f"{n}={'none' if v is None else f'{v:+.3g}'}" for n, v in zip(names, values, strict=False)
+    )

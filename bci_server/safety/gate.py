@@ -21,6 +21,10 @@ from decoders.output import Command, Mode
 __all__ = ["Gated", "Shape", "Situation", "gate", "rest_of"]
 
 
+_MOST_AHEAD_MS = 50.0
+"""Clocks of two machines may differ by less; more means that a sender's stamps are wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What the commands of a session look like."""
@@ -89,7 +93,7 @@ class Gated:
     reason
         Why it is neutral; empty when it stands.
     decoded
-        What the decoder said, whether it stands or not.
+        What the decoder said, whether it stands or not; empty if that was no number.
     rest
         What neutral leads to; empty: it stays.
     motion
@@ -140,8 +144,7 @@ def gate(command: Command | None, shape: Shape, situation: Situation, safety: Sa
     reason = _against(command, shape, situation, safety)
     rest = rest_of(shape, safety)
     is_armed = situation.limits is not None
-    decoded = () if command is None else command.values
-    confidence = 0.0 if command is None else command.confidence
+    decoded, confidence = _said(command)
     motion = situation.motion
     if command is None or reason or command.mode == "neutral" or motion is None:
         values, motion = _neutral(motion, shape, rest, situation.elapsed_s)
@@ -171,6 +174,14 @@ def gate(command: Command | None, shape: Shape, situation: Situation, safety: Sa
         rest,
         motion,
     )
+
+
+def _said(command: Command | None) -> tuple[tuple[float, ...], float]:
+    """Return values and confidence for displays; of numbers, JSON knows only finite ones."""
+    if command is None:
+        return (), 0.0
+    values = command.values if all(map(math.isfinite, command.values)) else ()
+    return values, command.confidence if math.isfinite(command.confidence) else 0.0
 
 
 def rest_of(shape: Shape, safety: Safety) -> tuple[float, ...]:
@@ -232,7 +243,8 @@ def _against_now(command: Command | None, situation: Situation, safety: Safety) 
     """Return what speaks against a sound command at this moment, and may not the next."""
     if situation.quality == "bad":
         return "bad_signal"
-    if not situation.age_ms <= safety.stale_ms:  # also when the age is not a number
+    # Nor from the future, which would make old samples look young; nor of an age that is no number.
+    if not -_MOST_AHEAD_MS <= situation.age_ms <= safety.stale_ms:
         return "stale"
     if situation.limits is None:
         return "disarmed"

@@ -220,6 +220,13 @@ class Guard:
             return Answer(call=control.call, ok=True)
         return Answer(call=control.call, ok=True, lease_ms=lease.lease_ms, lease=lease.number)
 
+    def fail(self) -> None:
+        """Latch that the decoder said what cannot be, on another topic than commands."""
+        self.fault = self.fault or "decoder_failed"
+        self.lease.drop()
+        if self.state not in ("fault", "stop"):
+            self._note("fault", self.fault, self.lease.holder)
+
     def disarm(self) -> None:
         """Take the lease from whoever has it: what moved until now is not what moves next."""
         self.lease.drop()

@@ -27,6 +27,7 @@ class SecondGate:
         self._reason: NeutralReason = ""
         self._newest = 0
         self._withheld = 0
+        self._has_spoken = False  # itself, so that the engine does not know where effectors are
 
     @property
     def is_braking(self) -> bool:
@@ -58,10 +59,10 @@ class SecondGate:
             if self._closed_for or 0 < message.lease <= self._withheld:
                 return self._neutral(message, self._reason, message.quality, now_s)
             if 1e3 * (now_s - message.ledger.decoded_s) > message.ttl_ms:
-                return self._neutral(message, "stale", message.quality, now_s)
+                return self._neutral(message, "stale", message.quality, now_s, is_armed=True)
         elif self._closed_for:
             self._closed_for, self._withheld = "", self._newest
-        if message.mode == "neutral":
+        if message.mode == "neutral" or self._has_spoken:
             message = self._eased(message, now_s)
         self._last, self._last_s = message, now_s
         return message
@@ -75,11 +76,16 @@ class SecondGate:
         return self._neutral(self._last, reason, quality, now_s)
 
     def _neutral(
-        self, message: CommandMessage, reason: NeutralReason, quality: Quality, now_s: float
+        self,
+        message: CommandMessage,
+        reason: NeutralReason,
+        quality: Quality,
+        now_s: float,
+        is_armed: bool = False,
     ) -> CommandMessage:
         last = self._last or message
         values = _on_the_way(last, now_s - self._last_s)
-        self._last_s = now_s
+        self._last_s, self._has_spoken = now_s, True
         self._last = msgspec.structs.replace(
             message,
             mode="neutral",
@@ -88,9 +94,9 @@ class SecondGate:
             decoded=(),
             confidence=0.0,
             ttl_ms=_NEUTRAL_TTL_MS,
-            armed=False,
-            lease=0,
-            safety="stop" if reason == "stopped" else "disarmed",
+            armed=is_armed,
+            lease=message.lease if is_armed else 0,
+            safety="hold" if is_armed else "stop" if reason == "stopped" else "disarmed",
             reason=reason,
             quality=quality,
             ledger=Ledger(message.ledger.sampled_s, now_s, now_s),
@@ -98,21 +104,55 @@ class SecondGate:
         return self._last
 
     def _eased(self, message: CommandMessage, now_s: float) -> CommandMessage:
-        """Return a neutral command that brakes no harder than it may, and never speeds up again."""
+        """Return a command that follows what was said last no faster than it may.
+
+        A neutral one brakes no harder, and speeds nothing up again. One that moves goes on from
+        what this gate has said itself, until both agree.
+        """
         last = self._last
-        if last is None or not last.rest or last.values == last.rest:
+        if last is None or not last.rest or last.rest == last.values == message.values:
             return message
         if not len(last.values) == len(last.rest) == len(last.slopes):
             return message
-        hardest = _on_the_way(last, now_s - self._last_s)
+        elapsed_s = now_s - self._last_s
+        if message.mode != "neutral":
+            return self._caught_up(message, last, elapsed_s, now_s)
+        hardest = _on_the_way(last, elapsed_s)
         said = message.values if len(message.values) == len(hardest) else hardest
         values = tuple(
             min(max(value, min(told, most)), max(told, most))
             for value, told, most in zip(said, last.values, hardest, strict=True)
         )
+        if values == message.values:
+            return message
+        self._has_spoken = True
         return msgspec.structs.replace(
-            message, names=last.names, values=values, rest=last.rest, slopes=last.slopes
+            message,
+            names=last.names,
+            values=values,
+            rest=last.rest,
+            slopes=last.slopes,
+            ledger=_said_at(message, now_s),
         )
+
+    def _caught_up(
+        self, message: CommandMessage, last: CommandMessage, elapsed_s: float, now_s: float
+    ) -> CommandMessage:
+        if last.names != message.names or len(message.slopes) != len(message.names):
+            return message
+        values = tuple(
+            toward(told, value, slope * elapsed_s)
+            for told, value, slope in zip(last.values, message.values, message.slopes, strict=True)
+        )
+        self._has_spoken = values != message.values
+        if not self._has_spoken:
+            return message
+        ledger = _said_at(message, now_s)
+        return msgspec.structs.replace(message, values=values, ledger=ledger)
+
+
+def _said_at(message: CommandMessage, now_s: float) -> Ledger:
+    return Ledger(message.ledger.sampled_s, message.ledger.received_s, now_s)
 
 
 def _on_the_way(last: CommandMessage, elapsed_s: float) -> tuple[float, ...]:

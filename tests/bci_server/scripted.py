@@ -9,12 +9,18 @@ from devices.device import EndOfStream, Health, Stream
 from devices.signal import Chunk, Signal
 
 SIGNAL = Signal(100.0, ("C3", "C4"), "uV")
+_AROUND_ZERO = np.array([-0.25, 0.25, 0.0, 0.25, -0.25])
 
 
 def samples(first, n, value=1.0, gap=False):
-    """`n` samples of 100 Hz from the `first` on, whose last is stamped when it is due."""
-    times = (np.arange(first, first + n) + 1) / SIGNAL.rate_hz
-    return Chunk(times, np.full((n, SIGNAL.n_channels), value, np.float32), gap)
+    """`n` samples of 100 Hz from the `first` on, whose last is stamped when it is due.
+
+    Their mean is `value`, that of each channel over five samples too; no channel stands still.
+    """
+    index = np.arange(first, first + n)
+    values = np.full((n, SIGNAL.n_channels), value, np.float32)
+    values += np.outer(_AROUND_ZERO[index % 5], [1.0, -1.0]).astype(np.float32)
+    return Chunk((index + 1) / SIGNAL.rate_hz, values, gap)
 
 
 class ScriptedStream(Stream):

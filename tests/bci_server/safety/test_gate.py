@@ -54,6 +54,7 @@ def test_a_command_that_everything_speaks_for_stands_within_its_limits():
         ({"state": "failed"}, "failed", False),
         ({"quality": "bad"}, "bad_signal", False),
         ({"age_ms": 200.1}, "stale", False),
+        ({"age_ms": -50.1}, "stale", False),
         ({"age_ms": math.nan}, "stale", False),
         ({"limits": None}, "disarmed", False),
         ({"allowance": 0.99}, "too_fast", False),
@@ -72,6 +73,7 @@ def test_one_thing_against_it_makes_it_neutral(change, reason, latches):
 def test_what_just_suffices_stands():
     for change in (
         {"age_ms": 200.0},
+        {"age_ms": -50.0},
         {"quality": "degraded"},
         {"allowance": 1.0},
         {"sample": 8, "last_sample": 7},

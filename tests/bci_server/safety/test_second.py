@@ -63,8 +63,14 @@ def test_an_engine_that_is_lost_brakes_within_the_acceleration(gate):
 def test_commands_that_are_old_when_they_come_are_neutral(gate):
     gate.take(command(0.0), 0.0)
     old = gate.take(command(0.01), 0.1101)
-    assert (old.mode, old.reason, old.armed) == ("neutral", "stale", False)
-    assert gate.take(command(0.11), 0.12).mode == "velocity"
+    assert (old.mode, old.reason, old.armed, old.lease) == ("neutral", "stale", True, 7)
+    eased = gate.take(command(0.11), 0.12)  # the engine does not know that effectors braked
+    assert (eased.mode, eased.values) == ("velocity", pytest.approx((0.2798 + 0.0198,)))
+    for _ in range(20):
+        now_s = gate._last_s + 0.01
+        eased = gate.take(command(now_s), now_s)
+    assert eased.values == (0.5,)
+    assert gate.take(command(now_s + 0.01, 0.1), now_s + 0.01).values == (0.1,)
 
 
 def test_after_a_stop_nothing_of_the_engines_moves_until_it_has_disarmed(gate):
@@ -104,6 +110,7 @@ def test_who_brakes_is_led_neither_away_again_nor_stopped_at_once(gate):
     assert eased.values == pytest.approx((0.32,))
     assert (eased.names, eased.rest, eased.slopes) == (("x",), (0.0,), (SLOPE,))
     assert gate.take(neutral(2.0, 0.0), 2.0).values == (0.0,)
+    assert gate.take(neutral(2.01, 0.3), 2.01).values == (0.0,)  # said long ago
 
 
 def test_a_velocity_of_which_no_more_is_known_stops_and_a_position_stays(gate):
