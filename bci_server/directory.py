@@ -33,6 +33,8 @@ class Directory:
     ----------
     clock
         Stamps what is published.
+    key
+        Seals commands; None: they bear no seal.
 
     Attributes
     ----------
@@ -41,8 +43,9 @@ class Directory:
         after which the process should end and say so.
     """
 
-    def __init__(self, clock: Clock = MONOTONIC) -> None:
+    def __init__(self, clock: Clock = MONOTONIC, key: bytes | None = None) -> None:
         self._clock = clock
+        self._key = key
         self._lives: dict[str, Live] = {}
         self._lines: dict[str, asyncio.Task[None]] = {}
         self.broken: BaseException | None = None
@@ -68,7 +71,7 @@ class Directory:
         for record in sessions.sessions:
             live = self._lives.get(record.name)
             if live is None:
-                self.add(Live(record, self._clock))
+                self.add(Live(record, self._clock, self._key))
             else:
                 live.recorded(record)
         for name in self._lives.keys() - {record.name for record in sessions.sessions}:

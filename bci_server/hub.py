@@ -16,6 +16,7 @@ import numpy as np
 
 from bci_server.delivery import Encoded
 from bci_server.outbox import Listener
+from bci_server.safety.seal import seal
 from bci_server.wire import (
     CommandMessage,
     DataMessage,
@@ -171,6 +172,8 @@ class Hub:
         Stamps what is published.
     history
         Messages kept a topic.
+    key
+        Seals commands; None: they bear no seal.
 
     Attributes
     ----------
@@ -179,10 +182,15 @@ class Hub:
     """
 
     def __init__(
-        self, session: str, clock: Clock = MONOTONIC, history: dict[Topic, int] | None = None
+        self,
+        session: str,
+        clock: Clock = MONOTONIC,
+        history: dict[Topic, int] | None = None,
+        key: bytes | None = None,
     ) -> None:
         self.session = session
         self.clock = clock
+        self._key = key
         self._history = {**HISTORY, **(history or {})}
         self._topics = self._fresh()
         self.epoch = secrets.token_hex(6)
@@ -195,7 +203,11 @@ class Hub:
         topic.seq += 1
         now_s = self.clock.now()
         ledger = msgspec.structs.replace(message.ledger, published_s=now_s)
-        encoded = Encoded(msgspec.structs.replace(message, seq=topic.seq, ledger=ledger))
+        message = msgspec.structs.replace(message, seq=topic.seq, ledger=ledger)
+        if self._key is not None and isinstance(message, CommandMessage):
+            mac = seal(self._key, self.session, self.epoch, message)
+            message = msgspec.structs.replace(message, mac=mac)
+        encoded = Encoded(message)
         topic.history.append(encoded)
         for subscription in topic.audience:
             subscription.offer(encoded, now_s)

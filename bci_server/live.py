@@ -101,6 +101,8 @@ class Live:
         What the supervisor says of it.
     clock
         Stamps what is published.
+    key
+        Seals commands; None: they bear no seal.
 
     Attributes
     ----------
@@ -112,10 +114,12 @@ class Live:
         The client that armed the session last, as far as is known here.
     """
 
-    def __init__(self, record: SessionRecord, clock: Clock = MONOTONIC) -> None:
+    def __init__(
+        self, record: SessionRecord, clock: Clock = MONOTONIC, key: bytes | None = None
+    ) -> None:
         self.name = record.name
         self.record = record
-        self.hub = Hub(record.name, clock)
+        self.hub = Hub(record.name, clock, key=key)
         self.engine: Engine = EngineLink(record.socket, self)
         self.status: StatusMessage | None = None
         self.clients: set[Listener] = set()

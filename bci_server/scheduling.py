@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal
 
-__all__ = ["Scheduling", "raise_priority"]
+__all__ = ["Scheduling", "favour", "raise_priority"]
 
 Scheduling = Literal["fifo", "nice", "normal"]
 
@@ -34,3 +34,12 @@ def raise_priority() -> Scheduling:
     except PermissionError:
         return "normal"
     return "nice"
+
+
+def favour() -> bool:
+    """Give this process a larger share than others, if that is permitted; say whether it is."""
+    try:
+        os.nice(_NICENESS)
+    except PermissionError:
+        return False
+    return True

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
         Folder in which recordings are kept; what GET /v1/recordings lists.
     max_clients
         WebSocket and SSE connections at a time.
+    command_key
+        Secret that commands are sealed with, for effectors that know it too; none: no seals.
     """
 
     model_config = SettingsConfigDict(env_prefix="BCI_", extra="forbid", frozen=True)
@@ -74,6 +76,7 @@ class Settings(BaseSettings):
     models: tuple[Path, ...] = (Path("models"),)
     recordings: Path = Path("recordings")
     max_clients: Annotated[int, Field(ge=1)] = 2000
+    command_key: Annotated[SecretStr, Field(min_length=32)] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod
@@ -91,6 +94,12 @@ class Settings(BaseSettings):
             raise BadSetting("; ".join(_said(error) for error in e.errors())) from e
         except SettingsError as e:
             raise BadSetting(f"{e}; lists are written as JSON") from e
+
+    @property
+    def seal_key(self) -> bytes | None:
+        """What commands are sealed with."""
+        key = self.command_key
+        return None if key is None else key.get_secret_value().encode()
 
     @property
     def uses_tls(self) -> bool:
@@ -159,6 +168,6 @@ class Settings(BaseSettings):
 def _said(error: ErrorDetails) -> str:
     name, *rest = (str(part) for part in error["loc"])
     where = ".".join((f"BCI_{name.upper()}", *rest))
-    # What a token is, is not told.
-    given = "" if "token" in name else f" (it is {error['input']!r})"
+    # What a secret is, is not told.
+    given = "" if "token" in name or name == "command_key" else f" (it is {error['input']!r})"
     return f"{where}: {error['msg']}{given}"

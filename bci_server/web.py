@@ -22,6 +22,7 @@ from bci_server.auth import BadTokenFile, Tickets
 from bci_server.directory import Directory
 from bci_server.discovery import Discovery
 from bci_server.link.web_end import SupervisorLink
+from bci_server.scheduling import favour
 from bci_server.services import Crowd, Services
 from bci_server.settings import BadSetting, Settings, UnsafeBind
 from bci_server.sockets import PromptHttp, PromptProtocol
@@ -66,7 +67,7 @@ async def run(settings: Settings, listen_fd: int, supervisor_fd: int) -> None:
     BadTokenFile
         The stored token cannot be used.
     """
-    directory = Directory()
+    directory = Directory(key=settings.seal_key)
     supervisor = SupervisorLink(supervisor_fd, directory.apply)
     services = Services(
         directory=directory,
@@ -90,6 +91,7 @@ async def run(settings: Settings, listen_fd: int, supervisor_fd: int) -> None:
     server = uvicorn.Server(config)
     watching = asyncio.create_task(supervisor.run(), name="supervisor")
     breaking = asyncio.create_task(directory.broke.wait(), name="broken lines")
+    favour()  # its watch over the engines is a layer of safety
     gc.freeze()
     try:
         with socket.socket(fileno=listen_fd) as listening:
