@@ -77,6 +77,10 @@ class Server:
         """Make a REST call."""
         self._open(path, "POST")
 
+    def get(self, path: str) -> str:
+        """Return what a REST call says."""
+        return self._open(path, "GET")
+
     def metrics(self) -> dict[str, float]:
         """Return each figure of ``/metrics``, summed over its labels."""
         figures: dict[str, float] = {}

@@ -1,0 +1,486 @@
+"""A line that is harmed on purpose: sender, server, somebody who arms, and an effector that judges.
+
+What `safety_faults.py` and `soak.py` share. Every deed is in `DEEDS`, with how to mend what it did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bci_server.client import CallRefused, Client, Unreachable, connect  # noqa: E402 - see above
+from bci_server.config import load_session  # noqa: E402
+from bci_server.wire import Limit, Renew  # noqa: E402
+from benchmarks.fault_sender import CHUNK, N_CHANNELS, RATE_HZ  # noqa: E402
+from benchmarks.faulty import FAULTS, NAMES  # noqa: E402
+from benchmarks.line import Server, serving  # noqa: E402
+from decoders.artifact import Artifact  # noqa: E402
+from decoders.describe import describe, describe_pipeline  # noqa: E402
+from devices.signal import Signal  # noqa: E402
+
+NAME = "harmed"
+VALUE, SLOPE = 0.25, 4.0
+LEASE_S = 0.3
+_RENEW_S = 0.08
+_WAIT_S = 60.0
+_SETTLED_S = 0.06
+_PATIENCE_S = 12.0
+
+_SESSION = """\
+name = "{name}"
+[device]
+kind = "lsl"
+name = "{name}"
+gap_s = 0.03
+[blocks]
+hop_s = {hop_s}
+[[stages]]
+kind = "log_power"
+window_s = 0.1
+[decoder]
+kind = "faulty"
+byte = "{byte}"
+model = "{name}.model"
+[safety]
+stale_ms = 150
+lease_ms = {lease_ms}
+"""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One kind of fault.
+
+    Parameters
+    ----------
+    do
+        Does it; returns when it was done, on the monotonic clock.
+    mend
+        Makes the line whole again.
+    restarts
+        An engine has to be started anew: it takes seconds.
+    """
+
+    do: Callable[[FaultLine], Awaitable[float]]
+    mend: Callable[[FaultLine], Awaitable[None]]
+    restarts: bool = False
+
+
+class Oracle:
+    """The judging effector's process, as seen from here."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.events: list[dict[str, Any]] = []
+        self._came = asyncio.Condition()
+        self._listening = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            async with self._came:
+                self.events.append(json.loads(line))
+                self._came.notify_all()
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether it moves, and has for a moment."""
+        last = self.events[-1] if self.events else {}
+        return last.get("is") == "moving" and time.monotonic() - last["at_s"] > _SETTLED_S
+
+    def was_neutral(self, at_s: float) -> bool:
+        """Say whether it was neutral already at `at_s`."""
+        before = [e for e in self.events if e.get("at_s", at_s) < at_s]
+        return not before or before[-1]["is"] == "neutral"
+
+    async def neutral(self, since_s: float, timeout_s: float) -> tuple[float, str] | None:
+        """Wait until it is neutral at or after `since_s`; return when it was, and why."""
+        try:
+            async with asyncio.timeout(timeout_s), self._came:
+                while True:
+                    for event in self.events:
+                        if event.get("is") == "neutral" and event["at_s"] >= since_s:
+                            return event["at_s"], event["why"]
+                    await self._came.wait()
+        except TimeoutError:
+            return None
+
+    async def report(self) -> dict[str, Any]:
+        """End it, and return its counts."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        await asyncio.wait_for(self.process.wait(), _WAIT_S)
+        await self._listening
+        return self.events[-1]
+
+
+class FaultLine:
+    """The running line.
+
+    Attributes
+    ----------
+    oracle
+        The effector.
+    client
+        Who arms.
+    n_helped
+        How often the session had to be started anew though nothing asked for it.
+    """
+
+    def __init__(self, folder: Path, server: Server, client: Client, byte: Path) -> None:
+        self.server = server
+        self.client = client
+        self.oracle: Oracle
+        self.sender: asyncio.subprocess.Process
+        self.lease_ends_s = 0.0
+        self.n_helped = 0
+        self._folder = folder
+        self._byte = byte
+        self._is_renewing = True
+
+    # who arms
+
+    async def hold(self) -> None:
+        """Arm whenever nobody is armed, and renew; forever."""
+        limits = {name: Limit(VALUE, acceleration=SLOPE) for name in NAMES}
+        is_armed = False
+        while True:
+            if not self._is_renewing:
+                is_armed = False
+            else:
+                asked_s = time.monotonic()
+                try:
+                    await (self.client.ask(Renew(id=0)) if is_armed else self.client.arm(limits))
+                    is_armed, self.lease_ends_s = True, asked_s + LEASE_S
+                except (CallRefused, Unreachable):
+                    is_armed = False
+            await asyncio.sleep(_RENEW_S)
+
+    async def moving(self, timeout_s: float = _WAIT_S) -> None:
+        """Wait until the effector moves; help where nothing that was done can be undone."""
+        begun_s = helped_s = time.monotonic()
+        while not self.oracle.is_moving:
+            await asyncio.sleep(0.01)
+            if time.monotonic() - helped_s > _PATIENCE_S:
+                helped_s = time.monotonic()
+                self.n_helped += 1
+                await self.restart()
+                await self.clear()
+            if time.monotonic() - begun_s > timeout_s:
+                what = await asyncio.to_thread(self.server.get, f"/v1/sessions/{NAME}")
+                raise TimeoutError(f"it does not move: {self.oracle.events[-3:]}, {what}")
+
+    # what is harmed
+
+    def engine(self) -> psutil.Process:
+        """Return the engine's process."""
+        return self.server.child("bci_server.engine")
+
+    def web(self) -> psutil.Process:
+        """Return the web process."""
+        return self.server.child("bci_server.web")
+
+    async def tell_sender(self, words: str) -> float:
+        """Have the sender do something; return when it did."""
+        assert self.sender.stdin is not None
+        assert self.sender.stdout is not None
+        self.sender.stdin.write(f"{words}\n".encode())
+        return float(await asyncio.wait_for(self.sender.stdout.readline(), _WAIT_S))
+
+    async def decoder(self, fault: str) -> float:
+        """Have the decoder fail."""
+        with self._byte.open("r+b") as file:
+            file.write(bytes([FAULTS.index(fault)]))
+        return time.monotonic()
+
+    async def new_sender(self) -> None:
+        """Start the sender, again."""
+        self.sender = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(ROOT / "benchmarks" / "fault_sender.py"),
+            NAME,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    async def restart(self) -> None:
+        """Start the engine anew."""
+        await self.decoder("none")
+        await asyncio.to_thread(self.server.post, f"/v1/sessions/{NAME}/restart")
+
+    def break_line(self) -> None:
+        """Break the connection of who arms, without a word."""
+        line = self.client._line
+        if line is not None:
+            line._socket.transport.abort()
+
+    async def clear(self) -> None:
+        """Lift what has latched."""
+        await self.decoder("none")
+        with suppress(CallRefused, Unreachable):
+            await self.client.clear()
+
+
+async def _nothing(line: FaultLine) -> None:
+    await asyncio.sleep(0)
+
+
+def _signal(which: str, what: str) -> Callable[[FaultLine], Awaitable[float]]:
+    async def do(line: FaultLine) -> float:
+        process = line.engine() if which == "engine" else line.web()
+        if which == "sender":
+            process = psutil.Process(line.sender.pid)
+        elif which == "oracle":
+            process = psutil.Process(line.oracle.process.pid)
+        at_s = time.monotonic()
+        getattr(process, what)()
+        return at_s
+
+    return do
+
+
+def _resume(which: str, after_s: float = 0.3) -> Callable[[FaultLine], Awaitable[None]]:
+    async def mend(line: FaultLine) -> None:
+        await asyncio.sleep(after_s)
+        await _signal(which, "resume")(line)
+
+    return mend
+
+
+def _sends(words: str) -> Callable[[FaultLine], Awaitable[float]]:
+    return lambda line: line.tell_sender(words)
+
+
+def _decodes(fault: str) -> Callable[[FaultLine], Awaitable[float]]:
+    return lambda line: line.decoder(fault)
+
+
+async def _normal(line: FaultLine) -> None:
+    await line.tell_sender("normal")
+
+
+async def _sends_again(line: FaultLine) -> None:
+    await line.tell_sender(f"return {RATE_HZ:g}")
+
+
+async def _decodes_again(line: FaultLine) -> None:
+    await line.decoder("none")
+
+
+async def _returns_otherwise(line: FaultLine) -> float:
+    at_s = await line.tell_sender("vanish")
+    await line.tell_sender(f"return {RATE_HZ / 2:g}")
+    return at_s
+
+
+async def _honest(line: FaultLine) -> None:
+    """Let the sender be what it was. The session has failed, or does not trust it: begin anew."""
+    await asyncio.sleep(0.5)
+    await line.tell_sender("honest")
+    await line.restart()
+
+
+async def _new_sender(line: FaultLine) -> None:
+    await line.sender.wait()
+    await line.new_sender()
+
+
+async def _loses_lease(line: FaultLine) -> float:
+    at_s = time.monotonic()
+    await line.client.disarm()
+    return at_s
+
+
+async def _line_of_holder_breaks(line: FaultLine) -> float:
+    at_s = time.monotonic()
+    line.break_line()
+    return at_s
+
+
+async def _holder_freezes(line: FaultLine) -> float:
+    """Renew no more. What counts is when the lease ends: until then it may be renewed."""
+    line._is_renewing = False
+    await asyncio.sleep(_RENEW_S)  # one that is on its way counts too
+    await asyncio.sleep(max(0.0, line.lease_ends_s - time.monotonic()))
+    return line.lease_ends_s
+
+
+async def _holder_thaws(line: FaultLine) -> None:
+    line._is_renewing = True
+
+
+async def _effector_freezes(line: FaultLine) -> float:
+    """Stop the effector, and let it go on: what came meanwhile is old."""
+    process = psutil.Process(line.oracle.process.pid)
+    process.suspend()
+    await asyncio.sleep(0.4)
+    at_s = time.monotonic()
+    process.resume()
+    return at_s
+
+
+async def _stops(line: FaultLine) -> float:
+    at_s = time.monotonic()
+    await line.client.stop()
+    return at_s
+
+
+async def _disk_is_full(line: FaultLine) -> float:
+    """Let the engine write no file any more; the next transition cannot be kept."""
+    engine = line.engine()
+    engine.rlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    at_s = time.monotonic()
+    with suppress(CallRefused):
+        await line.client.arm({name: Limit(VALUE, acceleration=SLOPE) for name in NAMES})
+    return at_s
+
+
+DEEDS: dict[str, Deed] = {
+    "decoder raises": Deed(_decodes("raises"), FaultLine.restart, True),
+    "decoder says NaN": Deed(_decodes("nan"), FaultLine.clear),
+    "decoder says infinite": Deed(_decodes("infinite"), FaultLine.clear),
+    "decoder says another unit": Deed(_decodes("other unit"), FaultLine.clear),
+    "decoder takes 150 ms": Deed(_decodes("slow"), _decodes_again),
+    "decoder hangs": Deed(_decodes("hangs"), _decodes_again),
+    "engine killed": Deed(_signal("engine", "kill"), FaultLine.restart, True),
+    "engine stopped": Deed(_signal("engine", "suspend"), _resume("engine")),
+    "web process killed": Deed(_signal("web", "kill"), _nothing),
+    "web process stopped": Deed(_signal("web", "suspend"), _resume("web", 0.6)),
+    "sender killed": Deed(_signal("sender", "kill"), _new_sender),
+    "sender stopped": Deed(_signal("sender", "suspend"), _resume("sender")),
+    "outlet vanishes": Deed(_sends("vanish"), _sends_again),
+    "outlet returns at another rate": Deed(_returns_otherwise, _honest, True),
+    "outlet is forged": Deed(_sends("forge"), _honest, True),
+    "samples are NaN": Deed(_sends("nan"), _normal),
+    "samples are flat": Deed(_sends("flat"), _normal),
+    "samples are at the rail": Deed(_sends("rail"), _normal),
+    "60 ms of samples dropped": Deed(_sends("drop"), _nothing),
+    "60 ms of samples sent twice": Deed(_sends("duplicate"), _honest, True),
+    "clock jumps ahead 60 s": Deed(_sends("jump 60"), _honest, True),
+    "clock jumps back 60 s": Deed(_sends("jump -60"), _honest, True),
+    "disarmed": Deed(_loses_lease, _nothing),
+    "holder's line breaks": Deed(_line_of_holder_breaks, _nothing),
+    "holder freezes (from the lease's end)": Deed(_holder_freezes, _holder_thaws),
+    "effector freezes (from its thaw)": Deed(_effector_freezes, _nothing),
+    "stop": Deed(_stops, FaultLine.clear),
+    "disk full": Deed(_disk_is_full, FaultLine.restart, True),
+}
+
+
+@contextmanager
+def _plugin(folder: Path) -> Iterator[None]:
+    """Let this process's children find the faulty decoder, as one of a distribution."""
+    info = folder / "site" / "faulty-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[bci_server.decoders]\nfaulty = benchmarks.faulty:Faulty\n"
+    )
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [str(ROOT), str(info.parent), *filter(None, [before])]
+    )
+    sys.path.append(str(info.parent))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(info.parent))
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+def _write(folder: Path, hop_s: float) -> tuple[Path, Path]:
+    """Write the session, its model, and the byte that harms the decoder."""
+    byte = folder / "byte"
+    byte.write_bytes(b"\0")
+    file = folder / f"{NAME}.toml"
+    text = _SESSION.format(name=NAME, hop_s=hop_s, byte=byte, lease_ms=1e3 * LEASE_S)
+    file.write_text(text)
+    session = load_session(file)
+    signal = Signal(RATE_HZ, tuple(f"C{i}" for i in range(N_CHANNELS)), "uV")
+    Artifact(
+        decoder=describe(session.decoder),
+        pipeline=describe_pipeline(session.pipeline),
+        signal=signal,
+        labels=NAMES,
+        unit="1",
+        weights={"none": np.zeros(1)},
+        training_sha256="0" * 64,
+    ).save(session.model)
+    return file, byte
+
+
+@contextmanager
+def load(n: int) -> Iterator[None]:
+    """Keep `n` processors busy."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n)]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+async def _connected(server: Server, stack: AsyncExitStack) -> Client:
+    """Return a client that is connected: on a busy machine a server takes its time to start."""
+    begun_s = time.monotonic()
+    while True:
+        try:
+            client = connect(server.url, server.token, session=NAME)
+            return await stack.enter_async_context(client)
+        except Unreachable:
+            if time.monotonic() - begun_s > _WAIT_S:
+                raise
+
+
+@asynccontextmanager
+async def running(folder: Path, hop_s: float = CHUNK / RATE_HZ) -> AsyncIterator[FaultLine]:
+    """Run the whole line until the block ends."""
+    with _plugin(folder):
+        file, byte = _write(folder, hop_s)
+        with serving(file, folder) as server:
+            async with AsyncExitStack() as stack:
+                client = await _connected(server, stack)
+                line = FaultLine(folder, server, client, byte)
+                await line.new_sender()
+                line.oracle = Oracle(
+                    await asyncio.create_subprocess_exec(
+                        sys.executable,
+                        str(ROOT / "benchmarks" / "oracle.py"),
+                        server.url,
+                        str(folder / "token"),
+                        NAME,
+                        *(w for name in NAMES for w in ("--limit", f"{name}={VALUE},{SLOPE}")),
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                    )
+                )
+                holding = asyncio.create_task(line.hold())
+                try:
+                    await line.moving()
+                    yield line
+                finally:
+                    holding.cancel()
+                    for process in (line.sender, line.oracle.process):
+                        with suppress(ProcessLookupError):
+                            process.kill()
+                        await process.wait()
