@@ -34,13 +34,13 @@ from decoders.artifact import Artifact  # noqa: E402
 from decoders.describe import describe, describe_pipeline  # noqa: E402
 from devices.signal import Signal  # noqa: E402
 
-NAME = "harmed"
+NAME = f"harmed-{os.getpid()}"  # liblsl looks for a lost stream in everybody's sessions
 VALUE, SLOPE = 0.25, 4.0
 LEASE_S = 0.3
 _RENEW_S = 0.08
-_WAIT_S = 60.0
+_WAIT_S = 200.0
 _SETTLED_S = 0.06
-_PATIENCE_S = 12.0
+_PATIENCE_S = 45.0
 
 _SESSION = """\
 name = "{name}"

@@ -2,7 +2,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bci_server.safety.gate import Shape, Situation, gate, rest_of
@@ -247,6 +247,7 @@ def test_the_worst_reason_wins():
     ]
 
 
+@settings(deadline=None)
 @given(
     st.tuples(st.floats(), st.floats()),
     st.floats(),

@@ -3,7 +3,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bci_server.safety.limits import Bound
@@ -41,6 +41,7 @@ def test_a_velocity_keeps_to_value_and_acceleration():
     assert motion.values == pytest.approx((0.3,))
 
 
+@settings(deadline=None)
 @given(STEPS, st.floats(0.05, 0.2), st.floats(0.5, 20.0), st.floats(0.0, 0.3), st.floats(0.0, 0.3))
 def test_a_velocity_never_leads_out_of_the_workspace_even_if_the_last_one_stands_to_its_end(
     steps, ttl_s, slope, low, high
@@ -76,6 +77,7 @@ def test_an_open_side_is_no_limit():
     assert motion.values == (1.0, -1.0)
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_a_position_keeps_to_value_workspace_and_velocity(steps):
     motion = replace(at_rest((Bound(2.0, 3.0, low=-0.5, high=1.5),), "position"), values=(0.0,))
