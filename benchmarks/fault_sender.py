@@ -22,7 +22,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from devices.liblsl import load_pylsl  # noqa: E402 - found by the line above
+from bci_server.scheduling import favour  # noqa: E402 - found by the line above
+from devices.liblsl import load_pylsl  # noqa: E402
 
 RATE_HZ = 500.0
 CHUNK = 5
@@ -95,6 +96,7 @@ class Sender:
 
 def main() -> None:
     """Send until stdin ends."""
+    favour()  # a headset does not wait for a processor
     sender = Sender(sys.argv[1])
     words: queue.Queue[str | None] = queue.Queue()
 

@@ -133,7 +133,7 @@ class Safety:
     hold_ms: float = 1000.0
     min_confidence: float = 0.0
     max_rate_hz: float = 1000.0
-    flat_ms: float = 80.0
+    flat_ms: float = 60.0
     saturated_at: float | None = None
     max_bad_channels: float = 0.5
     neutral: Literal["hold", "open"] = "hold"

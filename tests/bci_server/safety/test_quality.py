@@ -35,7 +35,7 @@ def test_a_signal_is_good():
 
 def test_a_channel_that_stands_still_degrades_and_too_many_are_bad():
     contact = made()
-    assert flat_for(contact, [1], 10) == [7]  # 80 ms: 8 blocks of 10 ms
+    assert flat_for(contact, [1], 10) == [5]  # 60 ms: 6 blocks of 10 ms
     assert (contact.quality, contact.bad) == ("degraded", {"b": "does not change"})
     flat_for(contact, [0, 1, 2], 10)
     assert contact.quality == "bad"
