@@ -7,7 +7,8 @@ same split.
 
     python benchmarks/decoders.py                  # what is not measured yet; docs/leaderboard.*
     python benchmarks/decoders.py --fast           # without what takes minutes
-    python benchmarks/decoders.py --only p300 lda  # cells whose set or decoder has one of the words
+    python benchmarks/decoders.py --only p300 lda  # sets or decoders that have one of the words,
+                                                   # in the order of the words
     python benchmarks/decoders.py --again          # measure anew
     python benchmarks/decoders.py --page           # write the page from what is there
 
@@ -57,7 +58,9 @@ def main() -> int:
     asked = ask.parse_args()
     asked.cache.mkdir(exist_ok=True)
     warnings.simplefilter("ignore")  # of the libraries' own, in the middle of a table
-    cells = [cell for cell in planned(asked.fast) if _wanted(cell, asked.only)]
+    words = [word.lower() for word in asked.only]
+    cells = [cell for cell in planned(asked.fast) if not words or _place(cell, words) < len(words)]
+    cells.sort(key=lambda cell: _place(cell, words))
     failed = 0
     for cell in [] if asked.page else cells:
         failed += not _measured(cell, asked.cache, asked.again)
@@ -101,9 +104,10 @@ def _of_peer(recorded: RecordedSet, peer: Peer) -> Callable[[Path], dict[str, An
     return lambda folder: offline(recorded, peer, folder)
 
 
-def _wanted(cell: Planned, words: Sequence[str]) -> bool:
+def _place(cell: Planned, words: Sequence[str]) -> int:
+    """Return which word is the first that the cell has; their number, if it has none."""
     text = f"{cell.recorded.name} {cell.recorded.task} {cell.name} {cell.kind}".lower()
-    return not words or any(word.lower() in text for word in words)
+    return next((i for i, word in enumerate(words) if word in text), len(words))
 
 
 def _measured(cell: Planned, cache: Path, again: bool) -> bool:

@@ -122,13 +122,16 @@ def fitted(
         As for `calibrate`.
     """
     picked = same_source(gathered)
-    training = training_of(gathered, pipeline, decoder, target, sessions)
+    fewest = _FEWEST_TRIALS if parent is None else 0
+    training = training_of(gathered, pipeline, decoder, target, sessions, fewest)
     fit = _fitting(decoder, checkpoints, progress)
     if parent is not None:
         fit = _tuning(decoder, pipeline, training, parent)
     metrics: dict[str, Any] = {}
     stopping = None
-    if scored or (pipeline.trials is not None and pipeline.trials.stop_error):
+    if _can_be_left_out(decoder, training) and (
+        scored or (pipeline.trials is not None and pipeline.trials.stop_error)
+    ):
         said = leave_out(decoder, training, progress, fit)
         evidence: EvidenceKind = "sum" if pipeline.trials is None else pipeline.trials.evidence
         metrics = score(decoder, training, said, evidence)
@@ -169,6 +172,15 @@ def _tuning(
             f"{', '.join(training.labels)}"
         )
     return lambda some: decoder.tune(some, parent.weights)
+
+
+def _can_be_left_out(decoder: Decoder, training: Training) -> bool:
+    """Return whether enough is there to score; too few trials can still tune a model."""
+    if decoder.task == "continuous" or getattr(decoder, "shares_classes", False):
+        return True
+    _, first = np.unique(training.groups, return_index=True)
+    counts = np.bincount(training.targets[first], minlength=len(training.labels))
+    return int(counts.min()) >= _FEWEST_TRIALS
 
 
 def _stopping(pipeline: Pipeline, training: Training, said: Said) -> Stopping | None:
@@ -240,6 +252,7 @@ def training_of(
     decoder: Decoder,
     target: Sequence[str] = (),
     sessions: Sequence[int] = (),
+    fewest: int = _FEWEST_TRIALS,
 ) -> Training:
     """Return the rows of recordings, with what was meant.
 
@@ -249,6 +262,8 @@ def training_of(
         The recordings.
     pipeline, decoder, target, sessions
         As for `calibrate`.
+    fewest
+        Trials that each class must have.
 
     Raises
     ------
@@ -256,13 +271,13 @@ def training_of(
         No row has a meaning.
     """
     if decoder.task == "classes":
-        shared = getattr(decoder, "shares_classes", False)
-        return _class_training(gathered, pipeline, shared, sessions)
+        fewest = 0 if getattr(decoder, "shares_classes", False) else fewest
+        return _class_training(gathered, pipeline, fewest, sessions)
     return _continuous_training(gathered, target, sessions)
 
 
 def _class_training(
-    gathered: Sequence[Gathered], pipeline: Pipeline, shared: bool, sessions: Sequence[int]
+    gathered: Sequence[Gathered], pipeline: Pipeline, fewest: int, sessions: Sequence[int]
 ) -> Training:
     trials = pipeline.trials
     if trials is None or not trials.labels:
@@ -270,7 +285,7 @@ def _class_training(
             "this decoder learns classes from cued trials; the session has no [trials] labels"
         )
     parts = [_trial_rows(g, trials) for g in gathered]
-    _check_trials(parts, gathered, trials, 0 if shared else _FEWEST_TRIALS)
+    _check_trials(parts, gathered, trials, fewest)
     return _training(gathered, parts, trials.classes, "", sessions)
 
 

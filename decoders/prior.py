@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.decoder import Weights
+from decoders.stage import Mismatch
 
 __all__ = ["towards"]
 
@@ -30,9 +31,16 @@ def towards(
         (n, n_features), and (n,) classes.
     c
         How much the rows count against what was.
+
+    Raises
+    ------
+    Mismatch
+        There is no row.
     """
     from scipy.optimize import minimize
 
+    if not len(rows):
+        raise Mismatch("there is no row to tune to; record a trial")
     coef = np.asarray(weights["coef"], np.float64)
     intercept = np.asarray(weights["intercept"], np.float64)
     k, p = coef.shape

@@ -152,6 +152,11 @@ def _show(summary: dict[str, Any]) -> None:
     )
     from bci_server.cli.score_table import score_lines
 
+    if not summary["metrics"]:
+        console.print(
+            Text("Too few trials to leave some out, so it says nothing of how good it is.")
+        )
+        return
     console.print(Text("Cross-validated within the recordings:"))
     for line in score_lines(summary["metrics"]):
         console.print(Text(f"  {line}"))

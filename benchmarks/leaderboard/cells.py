@@ -27,7 +27,7 @@ from decoders.gathering import Gathered, gather
 __all__ = ["Cell", "measure", "of_folds"]
 
 SHIFT_S = 30.0
-STEPS, CADENCE_S = 100, 0.02
+STEPS, CADENCE_S = 60, 0.02
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,6 @@ class Logistic:
 
     def tune(self, training: Training, weights: Weights) -> Weights:
         """Move `weights` towards what `training` says; see `decoders.prior`."""
-        check_classes(training)
         check_width(training.features.shape[1], weights["coef"].shape[1])
         return towards(weights, training.features, training.targets.astype(np.int64), self.c)
 

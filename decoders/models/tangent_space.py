@@ -64,7 +64,6 @@ class TangentSpace:
         """
         from pyriemann.tangentspace import TangentSpace as Mapping
 
-        check_classes(training)
         full = matrices(training.features)
         check_width(training.features.shape[1], n_triangle(len(weights["whitening"])))
         white = np.asarray(weights["whitening"], np.float64)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,6 +8,7 @@ from bci_server.groups import Source
 from bci_server.leave_out import leave_one_out
 from decoders.calibration import calibrate
 from decoders.features.log_power import LogPower
+from decoders.models.aligned import Aligned
 from decoders.models.lda import Lda
 from decoders.models.ridge import Ridge
 from decoders.pipeline import Pipeline
@@ -60,6 +63,18 @@ def test_continuous_decoders_are_scored_by_the_mean_r2():
     assert result.mean < 0.3
     again = [Source(followed(), "a"), Source(followed(), "b")]
     assert leave_one_out(Pipeline(0.05), Ridge(1, 0.01), again, "recording").mean > 0.6
+
+
+def test_tuned_to_the_first_seconds_the_rest_is_scored():
+    drifted = replace(cued(12, 2), values=cued(12, 2).values * [9.0, 1.0, 0.2])
+    sources = [*three()[:2], Source(drifted, "drifted", "p", "9")]
+    plain = Controls(skip_s=20.0)
+    before = leave_one_out(CLASSES, Lda(), sources, "session", controls=plain).folds[-1]
+    aligned = Aligned(Lda(), "zscore")
+    after = leave_one_out(CLASSES, aligned, sources, "session", first_s=20.0).folds[-1]
+    assert before.left_out == after.left_out == "p 9"
+    assert before.metrics["n"] == after.metrics["n"] == 7
+    assert after.metrics["accuracy"] > 0.8 > before.metrics["accuracy"]
 
 
 def test_recordings_that_differ_are_refused():

@@ -9,18 +9,22 @@ from numpy.typing import NDArray
 from decoders.alignment.stable_latents import factors
 from decoders.calibration import calibrate
 from decoders.decoder import Moment, OfSessions, Training, Tunable
+from decoders.features.log_power import LogPower
 from decoders.models.aligned import Aligned
 from decoders.models.lda import Lda
+from decoders.models.logistic import Logistic
 from decoders.models.ridge import Ridge
 from decoders.models.tangent_space import TangentSpace
 from decoders.output import Command, Prediction
 from decoders.pipeline import Pipeline
-from decoders.stage import Mismatch
+from decoders.stage import Chain, Mismatch
+from decoders.trials import Trials
 from devices.signal import Chunk, Signal
 from tests.contract.trainings import triangle_training
-from tests.decoders.made import followed
+from tests.decoders.made import cued, followed
 
 N_UNITS = 30
+SIDES = Trials({"L": "left", "R": "right"}, 0.5, 2.5)
 
 
 def movement(
@@ -196,3 +200,15 @@ def test_too_few_conditions_in_common_are_said():
     recipe = Aligned(Ridge(1, 0.01), "cca", 4)
     with pytest.raises(Mismatch, match="conditions in common"):
         recipe.tune(DAY_1.part(np.arange(1500) < 3), recipe.fit(DAY_1))
+
+
+def test_fewer_trials_than_a_score_needs_still_tune():
+    pipeline = Pipeline(0.1, stages=Chain((LogPower(0.5),)), trials=SIDES)
+    recipe = Aligned(Logistic(), "zscore")
+    parent = calibrate(pipeline, recipe, [cued()])
+    few = cued(2, 5)
+    with pytest.raises(Mismatch, match="at least 3"):
+        calibrate(pipeline, recipe, [few])
+    model = calibrate(pipeline, recipe, [few], parent=parent)
+    assert model.metrics == {}
+    assert model.parent == parent.hash
