@@ -121,8 +121,8 @@ class Question:
 
 QUESTIONS = (
     Question("imagined fists/feet", "recording", 52.0, IMAGERY),
-    Question("SSVEP, session left out", "session", 110.0, SSVEP),
-    Question("SSVEP, person left out", "person", 110.0, SSVEP),
+    Question("SSVEP, session left out", "session", 130.0, SSVEP),
+    Question("SSVEP, person left out", "person", 130.0, SSVEP),
     Question("P300 headband, session left out", "session", 115.0, P300),
     Question("P300 headband, person left out", "person", 115.0, P300),
     Question("hand velocity, 196 units, first → last third", "recording", 60.0, VELOCITY),

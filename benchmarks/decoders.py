@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import logging
 import sys
 import time
 import warnings
@@ -57,6 +58,7 @@ def main() -> int:
     ask.add_argument("--docs", type=Path, default=DOCS, help="where the table goes")
     asked = ask.parse_args()
     asked.cache.mkdir(exist_ok=True)
+    logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")  # of the libraries' own, in the middle of a table
     words = [word.lower() for word in asked.only]
     cells = [cell for cell in planned(asked.fast) if not words or _place(cell, words) < len(words)]
