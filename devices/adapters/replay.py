@@ -251,7 +251,10 @@ class ReplayStream(Stream):
             if e.sample >= base
         ]
         self._n_samples += len(turn.times)
-        if not np.isfinite(turn.values.sum(dtype=np.float64)):
+        flat = turn.values.reshape(-1)
+        if not math.isfinite(
+            flat.dot(flat)
+        ):  # a product of large numbers too: then they are counted
             self._n_bad += int(turn.values.size - np.isfinite(turn.values).sum())
 
 
