@@ -25,8 +25,10 @@ from decoders.decoder import Decoder
 from decoders.describe import describe, describe_pipeline
 from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
+from decoders.probabilities import Probabilities
 from decoders.stage import Chain, Stage
 from decoders.trials import Trials
+from decoders.uncued import Uncued
 from devices.device import Device
 
 __all__ = [
@@ -51,6 +53,8 @@ _SECTIONS = (
     "decoder",
     "lost_channels",
     "trials",
+    "probabilities",
+    "uncued",
     "target",
     "commands",
     "safety",
@@ -300,6 +304,8 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
     decoder, model = _decoder(document, folder, problems)
     lost_channels = _fixed(document, "lost_channels", LostChannels, problems)
     trials = _fixed(document, "trials", Trials, problems)
+    probabilities = _fixed(document, "probabilities", Probabilities, problems)
+    uncued = _fixed(document, "uncued", Uncued, problems)
     target = _fixed(document, "target", Target, problems)
     commands = _fixed(document, "commands", Commands, problems)
     safety = _safety(document, blocks, folder, problems)
@@ -314,7 +320,14 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
     if problems.found or blocks is None or model is None:
         return None
     pipeline = Pipeline(
-        blocks.hop_s, blocks.channels, Chain(stages), trials, lost_channels, adaptation
+        blocks.hop_s,
+        blocks.channels,
+        Chain(stages),
+        trials,
+        lost_channels,
+        adaptation,
+        probabilities,
+        uncued,
     )
     return Session(
         name,

@@ -99,7 +99,7 @@ def evaluate(
     if decoder.task == "classes":
         if pipeline.trials is None:
             raise Mismatch("decisions are scored by trial; the session has no [trials]")
-        tally = ClassTally(pipeline.trials, artifact.labels, controls)
+        tally = ClassTally(pipeline.trials, artifact.labels, controls, pipeline.uncued)
     else:
         tally = ContinuousTally(tuple(target) or artifact.labels, controls)
     passing = _Passing(artifact, tally, clock, progress)

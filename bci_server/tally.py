@@ -13,9 +13,12 @@ from decoders.decoder import Event
 from decoders.gathering import Truth
 from decoders.output import Command, Prediction
 from decoders.pipeline import Decoded
+from decoders.reliability import reliability
 from decoders.scores import class_scores, continuous_scores
 from decoders.stage import Mismatch
 from decoders.trials import Trial, Trials
+from decoders.uncued import Uncued
+from decoders.uncued_scores import Listened, uncued_scores
 from devices.device import Stream
 from devices.signal import Chunk
 
@@ -60,6 +63,7 @@ class _Recording:
     probabilities: list[tuple[float, ...]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     decided: dict[int, _Decided] = field(default_factory=dict)
+    uncued: list[_Decided] = field(default_factory=list)
     last: int = -1
     hop: int = 1
 
@@ -75,10 +79,19 @@ class ClassTally:
         The classes in the order of the probabilities.
     controls
         Thresholds, and whether to permute.
+    uncued
+        Decisions are made without a cue, as this says; None: a trial ends with one.
     """
 
-    def __init__(self, trials: Trials, labels: tuple[str, ...], controls: Controls) -> None:
+    def __init__(
+        self,
+        trials: Trials,
+        labels: tuple[str, ...],
+        controls: Controls,
+        uncued: Uncued | None = None,
+    ) -> None:
         self._trials = trials
+        self._uncued = uncued
         self._labels = labels
         self._controls = controls
         self._recordings: list[_Recording] = []
@@ -101,6 +114,8 @@ class ClassTally:
                 now.probabilities.append(output.probabilities)
                 if output.decision is not None and output.cue_sample is not None:
                     now.decided[output.cue_sample] = _Decided(output.decision, now.last)
+                elif output.decision is not None:
+                    now.uncued.append(_Decided(output.decision, now.last))
 
     def end(self) -> None:
         """End a recording."""
@@ -117,12 +132,14 @@ class ClassTally:
         decisions: list[int | None] = []
         second: list[float] = []
         waits_s: list[float] = []
+        scored: list[tuple[_Recording, Trial]] = []
         skip = self._controls.skip_s
         for recording in self._recordings:
             for trial in self._whole_trials(recording):
                 if trial.cue < skip * recording.rate_hz:
                     continue
-                said = recording.decided.get(trial.cue)
+                said = self._decision(recording, trial)
+                scored.append((recording, trial))
                 truths.append(self._labels.index(trial.label))
                 decisions.append(None if said is None else self._labels.index(said.label))
                 second.append(self._mean_of_second(recording, trial))
@@ -141,7 +158,36 @@ class ClassTally:
         scores["cue_to_decision_s"] = float(np.median(waits_s)) if waits_s else None
         scores["mean_decision_s"] = float(np.mean(waits_s)) if waits_s else None
         scores["false_activations"] = self._false_activations()
+        rows = [self._rows(recording, trial) for recording, trial in scored]
+        if any(map(len, rows)):
+            said_of = np.array([row for trial in rows for row in trial])
+            scores["reliability"] = reliability(said_of, np.repeat(truths, list(map(len, rows))))
+        if self._uncued is not None:
+            scores["uncued"] = uncued_scores(
+                self._uncued.error_rate,
+                self._trials.idle,
+                [
+                    Listened(
+                        r.rate_hz,
+                        r.last,
+                        self._trials_of(r),
+                        [(d.sample, d.label) for d in r.uncued],
+                    )
+                    for r in self._recordings
+                ],
+            )
         return len(truths), scores
+
+    def _decision(self, recording: _Recording, trial: Trial) -> _Decided | None:
+        """Return what was decided in a trial; without a cue the first of it, or idle for none."""
+        if self._uncued is None:
+            return recording.decided.get(trial.cue)
+        inside = [d for d in recording.uncued if trial.first <= d.sample <= trial.last]
+        return inside[0] if inside else _Decided(self._trials.idle, trial.last)
+
+    def _rows(self, recording: _Recording, trial: Trial) -> list[tuple[float, ...]]:
+        begin, end = np.searchsorted(recording.samples, [trial.first, trial.last + 1])
+        return recording.probabilities[begin:end]
 
     def _trials_of(self, recording: _Recording) -> list[Trial]:
         trials = self._trials.of(recording.events, recording.rate_hz)
@@ -152,8 +198,7 @@ class ClassTally:
         return [t for t in self._trials_of(recording) if t.last <= recording.last]
 
     def _mean_of_second(self, recording: _Recording, trial: Trial) -> float:
-        begin, end = np.searchsorted(recording.samples, [trial.first, trial.last + 1])
-        rows = recording.probabilities[begin:end]
+        rows = self._rows(recording, trial)
         return float(np.mean([row[1] for row in rows])) if rows else 0.5
 
     def _seen(self) -> str:
@@ -192,6 +237,10 @@ class ClassTally:
         for trial in self._trials_of(recording):
             active[(samples >= trial.cue) & (samples <= trial.last)] = -2
         return active
+
+
+def _made(decisions: Sequence[_Decided]) -> list[tuple[int, str]]:
+    return [(d.sample, d.label) for d in decisions]
 
 
 class ContinuousTally:

@@ -25,14 +25,16 @@ import numpy as np
 
 from decoders.adaptive import AdaptiveStart
 from decoders.blocks import hop_samples
-from decoders.decoder import Decoder, Weights
+from decoders.decoder import Decoder, Decoding, Weights
 from decoders.describe import describe, describe_pipeline, differences
 from decoders.lost_channels import Others
 from decoders.pipeline import Pipeline, Run, StartDecoding
+from decoders.probabilities import Calibrated, map_of
 from decoders.stage import Mismatch
 from decoders.stopping import Stopping
 from decoders.storage import ArtifactError, read_folder, write_folder
 from decoders.trials import Trials
+from decoders.uncued import BOUND, Heard
 from devices.signal import Signal
 
 __all__ = ["Artifact", "ArtifactError"]
@@ -158,7 +160,9 @@ class Artifact:
         wanted = pipeline.trials is not None and pipeline.trials.stop_error > 0
         stopping, others = self.stopping if wanted else None, Others.of(self.weights)
         if pipeline.adaptation is None:
-            return picked.start(signal, self.starter(decoder), stopping, others)
+            if pipeline.uncued is not None:  # decisions come from evidence, not from a trial's end
+                picked = replace(picked, trials=None)
+            return picked.start(signal, self._starter(pipeline, decoder), stopping, others)
         adaptive = AdaptiveStart(
             pipeline.adaptation,
             decoder,
@@ -174,6 +178,24 @@ class Artifact:
     def starter(self, decoder: Decoder) -> StartDecoding:
         """Return what starts `decoder` with these weights."""
         return lambda features: decoder.start(features, self.labels, self.unit, self.weights)
+
+    def _starter(self, pipeline: Pipeline, decoder: Decoder) -> StartDecoding:
+        """Return what starts `decoder`, calibrated and listened to as the session wants it."""
+        starter, mapped, uncued = self.starter(decoder), map_of(self.weights), pipeline.uncued
+
+        def start(features: Signal) -> Decoding:
+            decoding = starter(features)
+            if pipeline.probabilities is not None and mapped is not None:
+                decoding = Calibrated(decoding, mapped)
+            if uncued is not None and pipeline.trials is not None:
+                hop = hop_samples(pipeline.hop_s, self.signal.rate_hz)
+                bound = float(np.asarray(self.weights[BOUND], np.float64)[0])
+                block_s = hop / self.signal.rate_hz
+                idle = pipeline.trials.idle
+                decoding = Heard(decoding, uncued.start(self.labels, idle, bound, block_s))
+            return decoding
+
+        return start
 
     def check_recipes(self, pipeline: Pipeline, decoder: Decoder) -> None:
         """Refuse a session file whose steps or decoder the model was not fitted with.
@@ -207,6 +229,21 @@ class Artifact:
                 f"{', '.join(pipeline.trials.classes)}"
             )
         self._check_stopping(pipeline.trials)
+        for name, recipe in (
+            ("probabilities", pipeline.probabilities),
+            ("uncued", pipeline.uncued),
+        ):
+            fitted_with = self.pipeline.get(name)
+            if recipe is not None and fitted_with != describe(recipe):
+                raise Mismatch(
+                    f"the model was fitted {'without' if fitted_with is None else 'with another'} "
+                    f"[{name}]; calibrate again"
+                )
+            if recipe is not None and pipeline.adaptation is not None:
+                raise Mismatch(
+                    f"[{name}] was fitted for a decoder that does not change; with [adaptation] it "
+                    "would say what is not so. Remove one of the two"
+                )
 
     def _check_stopping(self, trials: Trials | None) -> None:
         if trials is None or not trials.stop_error:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.artifact import Artifact
+from decoders.blocks import hop_samples
 from decoders.cross_validation import Said, leave_out, score, stopping_scores, trials_of
 from decoders.decoder import Decoder, Training, Tunable, Weights
 from decoders.describe import describe, describe_pipeline
@@ -28,6 +29,7 @@ from decoders.stopping import EvidenceKind, Stopping, fit_stopping
 from decoders.training.job import train_apart
 from decoders.training.recipe import Trained
 from decoders.trials import Trials
+from decoders.uncertainty import calibrate_probabilities, evidence_bound
 from devices.device import Device
 from devices.signal import Signal
 
@@ -129,18 +131,28 @@ def fitted(
         fit = _tuning(decoder, pipeline, training, parent)
     metrics: dict[str, Any] = {}
     stopping = None
-    if _can_be_left_out(decoder, training) and (
-        scored or (pipeline.trials is not None and pipeline.trials.stop_error)
-    ):
+    uncertainty: dict[str, NDArray[Any]] = {}
+    if _can_be_left_out(decoder, training) and (scored or _rests_on_left_out(pipeline)):
         said = leave_out(decoder, training, progress, fit)
+        calibrated = calibrate_probabilities(pipeline.probabilities, training, said)
+        said, uncertainty = calibrated.said, dict(calibrated.weights)
         evidence: EvidenceKind = "sum" if pipeline.trials is None else pipeline.trials.evidence
         metrics = score(decoder, training, said, evidence)
         stopping = _stopping(pipeline, training, said)
         if stopping is not None:
             metrics |= {"stopping": stopping_scores(training, said, stopping, picked.rate_hz)}
+        if calibrated.reliability:
+            metrics |= {"reliability": calibrated.reliability}
+        hop_s = hop_samples(pipeline.hop_s, picked.rate_hz) / picked.rate_hz
+        uncertainty |= evidence_bound(pipeline.uncued, pipeline.trials, training, said, hop_s)
+    elif pipeline.probabilities is not None or pipeline.uncued is not None:
+        raise Mismatch(
+            f"[probabilities] and [uncued] are learned from trials that are left out; each class "
+            f"needs {_FEWEST_TRIALS} of them. Record more, or remove these sections"
+        )
     if progress is not None:
         progress("fitting", 0.0)
-    weights = {**fit(training), **_others(gathered, pipeline.lost_channels)}
+    weights = {**fit(training), **_others(gathered, pipeline.lost_channels), **uncertainty}
     return Artifact(
         decoder=describe(decoder),
         pipeline=describe_pipeline(pipeline),
@@ -154,6 +166,11 @@ def fitted(
         stopping=stopping,
         parent="" if parent is None else parent.hash,
     )
+
+
+def _rests_on_left_out(pipeline: Pipeline) -> bool:
+    stops = pipeline.trials is not None and pipeline.trials.stop_error > 0
+    return stops or pipeline.probabilities is not None or pipeline.uncued is not None
 
 
 def _tuning(

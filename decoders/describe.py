@@ -24,7 +24,12 @@ def describe(recipe: object) -> dict[str, Any]:
 def describe_pipeline(pipeline: Pipeline) -> dict[str, Any]:
     """Return the hop, the stages, the trials and more; channels belong to the signal."""
     trials, lost = pipeline.trials, pipeline.lost_channels
-    described: dict[str, Any] = {} if lost is None else {"lost_channels": describe(lost)}
+    more = {
+        "lost_channels": lost,
+        "probabilities": pipeline.probabilities,
+        "uncued": pipeline.uncued,
+    }
+    described = {name: describe(recipe) for name, recipe in more.items() if recipe is not None}
     return described | {
         "hop_s": pipeline.hop_s,
         "stages": [describe(stage) for stage in pipeline.stages.stages],

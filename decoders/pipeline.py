@@ -18,9 +18,11 @@ from decoders.decoder import Decoding, Event, Moment
 from decoders.events import Binding
 from decoders.lost_channels import Found, LostChannels, Others, Reason, Watch
 from decoders.output import Output
+from decoders.probabilities import Probabilities
 from decoders.stage import Chain, Step
 from decoders.stopping import Stopping
 from decoders.trials import Trials
+from decoders.uncued import Uncued
 from devices.signal import Chunk, Marker, Signal
 
 __all__ = ["Decoded", "Features", "Pipeline", "Run", "StartDecoding"]
@@ -86,6 +88,10 @@ class Pipeline:
         refused.
     adaptation
         How the decoder learns while it runs; None: it does not.
+    probabilities
+        How probabilities are calibrated; None: they are what the decoder says.
+    uncued
+        Decisions at any time, without a cue; None: trials end with one.
     """
 
     hop_s: float
@@ -94,6 +100,8 @@ class Pipeline:
     trials: Trials | None = None
     lost_channels: LostChannels | None = None
     adaptation: Adaptation | None = None
+    probabilities: Probabilities | None = None
+    uncued: Uncued | None = None
 
     def start(
         self,

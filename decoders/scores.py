@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["class_scores", "continuous_scores"]
+__all__ = ["class_scores", "continuous_scores", "wilson"]
 
 _Z95 = 1.959963984540054
 _DRAWS = 2000
@@ -53,7 +53,7 @@ def class_scores(
     chance = max(int(row.sum()) for row in confusion) / n
     scores: dict[str, Any] = {
         "accuracy": right / n,
-        "ci95": list(_wilson(right, n)),
+        "ci95": list(wilson(right, n)),
         "chance": chance,
         "chance_p95": _binomial_quantile(n, chance, 0.95) / n,
         "p_value": _binomial_tail(n, chance, right),
@@ -92,7 +92,8 @@ def continuous_scores(
     }
 
 
-def _wilson(right: int, n: int) -> tuple[float, float]:
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson, J. Am. Stat. Assoc. 22, 1927)."""
     share, z2 = right / n, _Z95**2 / n
     middle = (share + z2 / 2) / (1 + z2)
     half = math.sqrt(z2 * (share * (1 - share) + z2 / 4)) / (1 + z2)

@@ -18,7 +18,9 @@ from bci_server.record_names import Record
 from bci_server.safety.limits import Safety
 from decoders.adaptation import Adaptation
 from decoders.lost_channels import LostChannels
+from decoders.probabilities import Probabilities
 from decoders.trials import Trials
+from decoders.uncued import Uncued
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
@@ -90,6 +92,8 @@ def test_python_in_documents_compiles_and_imports(document: Path) -> None:
         ("blocks", Blocks),
         ("lost_channels", LostChannels),
         ("trials", Trials),
+        ("probabilities", Probabilities),
+        ("uncued", Uncued),
         ("target", Target),
         ("commands", Commands),
         ("safety", Safety),

@@ -28,7 +28,31 @@ def _class_lines(metrics: Mapping[str, Any]) -> list[str]:
         if "auc_ci95" in metrics:  # models of before have none
             low, high = metrics["auc_ci95"]
             lines[-1] += f" (95 % interval {low:.3f} to {high:.3f}), chance 0.5"
+    lines += _uncertainty_lines(metrics)
     return lines + _confusion_lines(metrics["labels"], metrics["confusion"])
+
+
+def _uncertainty_lines(metrics: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if found := metrics.get("reliability"):
+        found = found.get("after", found)  # a calibration has it before and after
+        said = ", ".join(
+            f"{row['said']:.2f} → {row['true']:.2f} ({row['n']})" for row in found["table"]
+        )
+        lines.append(f"probabilities are off by {found['ece']:.3f}; said → true: {said}")
+    if uncued := metrics.get("uncued"):
+        low, high = uncued["ci95"]
+        lines.append(
+            f"without a cue: {uncued['wrong']} of {uncued['decisions']} decisions wrong, "
+            f"{uncued['error_rate']:.1%} (95 % interval {low:.1%} to {high:.1%}; stated "
+            f"{uncued['stated']:.1%})"
+        )
+        if uncued["answered"] is not None and uncued["median_s"] is not None:
+            lines.append(
+                f"{uncued['answered']:.1%} of {uncued['wishes']} wishes answered, in the median "
+                f"after {uncued['median_s']:.2f} s"
+            )
+    return lines
 
 
 def _confusion_lines(labels: Sequence[str], confusion: Sequence[Sequence[int]]) -> list[str]:
