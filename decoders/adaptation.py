@@ -160,7 +160,7 @@ class Adaptation:
         trials; 0: what is learned counts at once.
     shadow_margin
         How much better: in the part of trials that it got right, or, of a continuous decoder, in
-        the cosine between what was meant and what was said.
+        the cosine between what was meant and what was said; and by two standard errors of that.
     shadow_labels
         Who says what was meant by the trials that both are judged by: the cues of ``[trials]``, or
         clients, by feedback of the kind ``label``.

@@ -15,11 +15,11 @@ from decoders.decoder import Event, Moment
 from decoders.stage import Mismatch
 from decoders.trials import decide
 
-__all__ = ["LabelSource", "Labelled", "Lot"]
+__all__ = ["LATE_S", "LabelSource", "Labelled", "Lot"]
 
 LabelSource = Literal["cues", "feedback", "own"]
 
-_LATE_S = 10.0
+LATE_S = 10.0
 """How long after its rows a label may come."""
 _MOST_ONE_SIDED = 0.9
 _LAST_OWN = 20
@@ -85,7 +85,7 @@ class Labelled:
         self._ground, self._source, self._confidence = ground, source, confidence
         span_s = trials.end_s - trials.start_s if trials is not None else 1.0
         self._span = round(span_s * ground.rate_hz)
-        reach_s = _LATE_S + (trials.end_s if trials is not None else span_s)
+        reach_s = LATE_S + (trials.end_s if trials is not None else span_s)
         n = max(2, round(reach_s / ground.block_s))
         self._samples: deque[int] = deque(maxlen=n)
         self._rows: deque[NDArray[np.float64]] = deque(maxlen=n)

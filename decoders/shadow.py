@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,6 +21,10 @@ from devices.signal import Chunk
 
 __all__ = ["Shadow"]
 
+_LONGEST_S = 5.0
+_SURE = 2.0
+"""How many standard errors of the paired difference a candidate must be better by."""
+
 Start = Callable[[Weights], Decoding]
 """Starts a decoding with these weights, that has seen the newest rows."""
 
@@ -28,7 +33,8 @@ class Shadow:
     """Decodes what the decoder decodes, and is compared with it, trial by trial.
 
     Both are judged by the same trials: of classes by the decision over each labelled trial, of
-    values by the mean cosine, between two targets, of what was said and the way to the target.
+    values by the mean cosine of what was said and the way to the target (or what somebody told was
+    meant), between two targets, or over 5 s.
     Judged first, a trial then teaches the candidate; so nobody is judged by what it was taught.
 
     Parameters
@@ -57,7 +63,7 @@ class Shadow:
         self._judge: _ClassJudge | _ValueJudge = (
             _ClassJudge(Labelled(ground, adaptation.shadow_labels), len(ground.labels))
             if ground.decoder.task == "classes"
-            else _ValueJudge(Intent(ground))
+            else _ValueJudge(Intent(ground), max(1, round(_LONGEST_S / ground.block_s)))
         )
 
     def decode(self, chunk: Chunk, seen: Seen) -> Seen:
@@ -89,11 +95,13 @@ class Shadow:
         self._decode_with(weights, states, start)
 
     def is_better(self) -> bool:
-        """Say whether it was better by the margin on as many trials as are asked for."""
+        """Say whether it was better by the margin, and by more than chance would have it."""
         if len(self._scores) < self._trials:
             return False
-        live, own = np.mean(self._scores, axis=0)
-        return bool(own - live >= self._margin and own > live)
+        scores = np.array(self._scores)
+        gains = scores[:, 1] - scores[:, 0]
+        gain, by_chance = float(gains.mean()), float(gains.std()) / math.sqrt(len(gains))
+        return gain > 0 and gain >= self._margin and gain > _SURE * by_chance
 
     def lesson(self) -> Lesson:
         """Return what it learned, with how much better it was."""
@@ -146,8 +154,8 @@ class _ClassJudge:
 class _ValueJudge:
     """Says of the way to each target how well each of the two pointed along it."""
 
-    def __init__(self, intent: Intent) -> None:
-        self._intent = intent
+    def __init__(self, intent: Intent, longest: int) -> None:
+        self._intent, self._longest = intent, longest
         self._cosines: list[tuple[float, float]] = []
 
     def take(self, live: Seen, own: Seen) -> list[tuple[float, float]]:
@@ -155,7 +163,8 @@ class _ValueJudge:
         if said is None or would is None:
             return []
         trials = []
-        if any(e.kind == "target" for e in live.moment.events) and self._cosines:
+        is_new = any(e.kind == "target" for e in live.moment.events)
+        if self._cosines and (is_new or len(self._cosines) >= self._longest):
             mean = np.mean(self._cosines, axis=0)
             trials = [(float(mean[0]), float(mean[1]))]
             self._cosines = []

@@ -42,6 +42,8 @@ class SimulatorReach:
         How far the targets are from the centre.
     intent_stream
         Name of an LSL stream of velocities (vx, vy in m/s) to follow instead, as they come.
+    day
+        Days since the first: units drift, fall silent and are replaced (`CosineTuning.after`).
     seed
         The same seed gives the same samples to the bit, however they are cut or paced.
     speed
@@ -63,6 +65,7 @@ class SimulatorReach:
     task: Literal["centre_out", "random_target"] = "centre_out"
     radius_m: float = 0.1
     intent_stream: str = ""
+    day: int = 0
     seed: int = 0
     speed: float = 1.0
     chunk_s: float = 0.02
@@ -72,6 +75,8 @@ class SimulatorReach:
         self._pace()
         if not 1 <= self.n_units <= 10_000:
             raise ValueError(f"n_units must be 1 to 10000, not {self.n_units}")
+        if not 0 <= self.day <= 3650:
+            raise ValueError(f"day must be 0 to 3650, not {self.day}")
         if self.output not in ("counts", "broadband"):
             raise ValueError(f"output {self.output!r}: it must be counts or broadband")
         if self.task not in ("centre_out", "random_target"):
@@ -111,6 +116,8 @@ class SimulatorReach:
 
         tuning_rng, reach_rng, spike_rng = np.random.default_rng(self.seed).spawn(3)
         tuning = CosineTuning.draw(self.n_units, tuning_rng)
+        for day in range(self.day):
+            tuning = tuning.after(1, np.random.default_rng((self.seed, day)))
         movement = self._movement(reach_rng)
         is_live = bool(self.intent_stream)
         channels = tuple(f"unit-{k:04d}" for k in range(self.n_units))

@@ -17,6 +17,7 @@ import decoders.adapt
 from decoders.adapt.recentre import Recentre
 from decoders.adapt.recursive_lda import RecursiveLda
 from decoders.adapt.recursive_ridge import RecursiveRidge
+from decoders.adapt.reward import Reward
 from decoders.adapt.smooth_batch import SmoothBatch
 from decoders.adaptation import Adaptation
 from decoders.artifact import Artifact
@@ -61,6 +62,12 @@ def classes() -> Session:
     return Session(Lda(), lda(), PIPELINE, rows, cues, [label(k, truth) for k in range(12)])
 
 
+def rewards() -> Session:
+    rows, cues, _ = trials(12, 1, (1.0, 0.3, 0.0, 0.0))
+    events = [Event(20 * k + 10, "", "client", "reward", (1.0,), 20 * k + 13) for k in range(12)]
+    return Session(Lda(), lda(), PIPELINE, rows, cues, events)
+
+
 def values() -> Session:
     decoder, model = ridge()
     rows, velocity = reaching(250, 2, 0.5)
@@ -91,6 +98,7 @@ CASES: dict[str, tuple[Any, Callable[[], Session]]] = {
     "recursive_lda": (RecursiveLda("feedback", 0.2), classes),
     "recursive_ridge": (RecursiveRidge(every_s=4.0), values),
     "smooth_batch": (SmoothBatch(5.0, 20.0, intent="goal", reaction_s=0.0), targets),
+    "reward": (Reward(1.0), rewards),
     "recentre": (Recentre(every_s=1.0), covariances),
 }
 
@@ -228,7 +236,8 @@ from decoders.pipeline import Pipeline
 from decoders.stage import Chain
 from decoders.trials import Trials
 stages = Chain((Covariance(0.1, 0.0),)) if {kind!r} == "recentre" else Chain(())
-trials = Trials({{"L": "left", "R": "right"}}, 0.0, 1.0) if {kind!r} == "recursive_lda" else None
+cued = {kind!r} in ("recursive_lda", "reward")
+trials = Trials({{"L": "left", "R": "right"}}, 0.0, 1.0) if cued else None
 rule = {name}()
 pipeline = Pipeline(0.1, stages=stages, trials=trials, adaptation=Adaptation(rules=(rule,)))
 run = model.run(model.signal, pipeline, {of.__name__}({arguments}))
