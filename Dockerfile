@@ -13,10 +13,13 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY devices devices
 COPY decoders decoders
 COPY bci_server bci_server
+# Extras to add, with commas: onnx, where a model is a network.
+ARG EXTRAS=""
 # On arm64 the pylsl wheel brings no liblsl; the extra does.
 RUN python3 -m venv --upgrade-deps /opt/bci \
- && if [ "${TARGETARCH:-$(dpkg --print-architecture)}" = arm64 ]; then extras='[liblsl]'; fi \
- && /opt/bci/bin/pip install --no-cache-dir --constraint constraints.txt ".${extras:-}" \
+ && if [ "${TARGETARCH:-$(dpkg --print-architecture)}" = arm64 ]; then arm=liblsl; fi \
+ && extras="$EXTRAS${EXTRAS:+${arm:+,}}${arm:-}" \
+ && /opt/bci/bin/pip install --no-cache-dir --constraint constraints.txt ".${extras:+[$extras]}" \
  && /opt/bci/bin/pip uninstall --yes pip
 
 FROM debian:12-slim
