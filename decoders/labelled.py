@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from decoders.adaptation import Ground
 from decoders.decoder import Event, Moment
 from decoders.stage import Mismatch
+from decoders.stopping import EvidenceKind
 from decoders.trials import decide
 
 __all__ = ["LATE_S", "LabelSource", "Labelled", "Lot"]
@@ -63,6 +64,11 @@ class Labelled:
     confidence
         For ``"own"``: the least mean probability of the class decided on.
 
+    Attributes
+    ----------
+    evidence
+        What a decision over a trial's rows rests on, as in `decoders.trials.Trials`.
+
     Notes
     -----
     Labels of one's own can run away: a decoder that says one thing only would be confirmed in it.
@@ -83,6 +89,7 @@ class Labelled:
                 "client says what was meant"
             )
         self._ground, self._source, self._confidence = ground, source, confidence
+        self.evidence: EvidenceKind = "sum" if trials is None else trials.evidence
         span_s = trials.end_s - trials.start_s if trials is not None else 1.0
         self._span = round(span_s * ground.rate_hz)
         reach_s = LATE_S + (trials.end_s if trials is not None else span_s)
@@ -142,7 +149,7 @@ class Labelled:
             return None
         said = np.array([self._said[i] for i in at])
         if self._source == "own":
-            label = decide(said.tolist())
+            label = decide(said.tolist(), self.evidence)
             if not self._is_credible(label, float(said[:, label].mean())):
                 return None
         rows = np.array([self._rows[i] for i in at])

@@ -61,7 +61,7 @@ class Shadow:
         self._lesson: Lesson | None = None
         self._scores: deque[tuple[float, float]] = deque(maxlen=self._trials)
         self._judge: _ClassJudge | _ValueJudge = (
-            _ClassJudge(Labelled(ground, adaptation.shadow_labels), len(ground.labels))
+            _ClassJudge(Labelled(ground, adaptation.shadow_labels))
             if ground.decoder.task == "classes"
             else _ValueJudge(Intent(ground), max(1, round(_LONGEST_S / ground.block_s)))
         )
@@ -129,22 +129,21 @@ class Shadow:
 class _ClassJudge:
     """Says of each labelled trial whether each of the two got it right."""
 
-    def __init__(self, labelled: Labelled, n_classes: int) -> None:
+    def __init__(self, labelled: Labelled) -> None:
         self._labelled = labelled
-        self._n = n_classes
 
     def take(self, live: Seen, own: Seen) -> list[tuple[float, float]]:
         both = [_probabilities(seen.outputs) for seen in (live, own)]
         if both[0] is None or both[1] is None:
             return []
         # What the candidate said takes the place of the features: both are wanted together.
-        row = np.array(both[1], np.float64)
+        row, labelled = np.array(both[1], np.float64), self._labelled
         return [
             (
-                float(decide(lot.probabilities.tolist()) == lot.label),
-                float(decide(lot.rows.tolist()) == lot.label),
+                float(decide(lot.probabilities.tolist(), labelled.evidence) == lot.label),
+                float(decide(lot.rows.tolist(), labelled.evidence) == lot.label),
             )
-            for lot in self._labelled.take(row, both[0], live.moment)
+            for lot in labelled.take(row, both[0], live.moment)
         ]
 
     def forget(self) -> None:

@@ -123,7 +123,7 @@ class _Running:
         if not inside:
             return None
         rows, said = zip(*inside, strict=True)
-        action = decide(said)
+        action = decide(said, self._trials.evidence)
         return _Taken(trial, np.mean(rows, axis=0), np.mean(said, axis=0), action, len(rows))
 
     def _reward(self, event: Event) -> tuple[_Taken, float] | None:
