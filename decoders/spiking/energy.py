@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from decoders.spiking.network import Network, raster
 
-__all__ = ["ADD_PJ", "MULTIPLY_PJ", "Operations", "dense", "recurrent", "spiking"]
+__all__ = ["ADD_PJ", "MULTIPLY_PJ", "Operations", "dense", "gated", "recurrent", "spiking"]
 
 ADD_PJ = 0.9
 MULTIPLY_PJ = 3.7
@@ -57,6 +57,15 @@ def dense(n_in: int, n_out: int) -> Operations:
 def recurrent(n_in: int, n_hidden: int, n_out: int) -> Operations:
     """Return what a recurrent layer without gates, and a linear readout, take."""
     return dense(n_in, n_hidden) + dense(n_hidden, n_hidden) + dense(n_hidden, n_out)
+
+
+def gated(n_in: int, n_hidden: int, n_out: int, gates: int) -> Operations:
+    """Return what an LSTM (4 gates) or a GRU (3), and a linear readout, take, but for the cells.
+
+    The products of gates, one a unit and gate, count as multiplications.
+    """
+    gate = dense(n_in, n_hidden) + dense(n_hidden, n_hidden) + Operations(0, n_hidden)
+    return Operations(gates * gate.additions, gates * gate.multiply_adds) + dense(n_hidden, n_out)
 
 
 def spiking(network: Network, rows: NDArray[np.floating[Any]]) -> Operations:

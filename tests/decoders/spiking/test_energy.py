@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from decoders.spiking.energy import Operations, dense, recurrent, spiking
+from decoders.spiking.energy import Operations, dense, gated, recurrent, spiking
 from decoders.spiking.network import raster
 from tests.decoders.spiking.made import drawn
 
@@ -38,4 +38,6 @@ def test_a_silent_network_costs_its_leaks_alone() -> None:
 def test_networks_without_spikes_multiply_every_weight() -> None:
     assert dense(1960, 2) == Operations(2, 3920)
     assert recurrent(196, 100, 2) == Operations(202, 19600 + 10000 + 200)
+    lstm = 4 * (196 * 96 + 96 * 96 + 96) + 96 * 2
+    assert gated(196, 96, 2, gates=4).multiply_adds == lstm
     assert Operations(1000, 1000).energy_nj == pytest.approx(0.9 + 4.6)
