@@ -1,6 +1,6 @@
 """Real spikes that drift: a fixed decoder, and the same behind a running normaliser.
 
-    python benchmarks/drift.py [--seeds 5] [--decoder ridge|kalman|KIND]
+    python benchmarks/drift.py [--seeds 5] [--decoder ridge|kalman|KIND] [--time-constants 5 10]
 
 Data: `m1_stevenson`, fitted on its first 80 % as they are. On the rest, gain, offset and loss of
 units are injected, growing from nothing at its start to all at its end: gains e^N(0, 0.5²), offsets
@@ -17,6 +17,7 @@ import math
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,9 @@ def r2(session: Session, model: Artifact, device: Any) -> float:
     return float(np.mean(result.metrics["r2"]))
 
 
-def compare(folder: Path, kind: str, seeds: int) -> dict[str, Any]:
+def compare(
+    folder: Path, kind: str, seeds: int, time_constants_s: Sequence[float]
+) -> dict[str, Any]:
     """Fit, choose, drift and score."""
     session = load_session(ROOT / "examples" / "sessions" / "reach.toml")
     decoder, stages = decoder_of(kind)
@@ -108,7 +111,7 @@ def compare(folder: Path, kind: str, seeds: int) -> dict[str, Any]:
 
     first, last = part(folder, 0.0, 0.64), part(folder, 0.64, 0.8)
     chosen = {}
-    for time_constant_s in TIME_CONSTANTS_S:
+    for time_constant_s in time_constants_s:
         tried = normalised(time_constant_s)
         chosen[time_constant_s] = r2(tried, fitted(tried, first), drifting(last, 1000))
         print(
@@ -131,10 +134,11 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     ask.add_argument("--decoder", default="ridge")
     ask.add_argument("--seeds", type=int, default=5)
+    ask.add_argument("--time-constants", type=float, nargs="*", default=TIME_CONSTANTS_S)
     ask.add_argument("--json", type=Path, help="write them here, too")
     asked = ask.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        result = compare(Path(name), asked.decoder, asked.seeds)
+        result = compare(Path(name), asked.decoder, asked.seeds, asked.time_constants)
     for kind in ("fixed", "normalised"):
         drifted = result[kind]["drifting"]
         print(

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from devices.liblsl import LslConfig, load_pylsl
 
@@ -15,6 +16,10 @@ _LSL_CONFIG = tempfile.NamedTemporaryFile("w", prefix="lsl_api_", suffix=".cfg")
 _LSL_CONFIG.write(LslConfig.isolated().to_ini())
 _LSL_CONFIG.flush()
 os.environ["LSLAPICFG"] = _LSL_CONFIG.name
+
+# How long an example takes tells how busy the machine is.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session", autouse=True)
