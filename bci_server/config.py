@@ -26,6 +26,7 @@ from decoders.describe import describe, describe_pipeline
 from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
 from decoders.probabilities import Probabilities
+from decoders.speller import Speller
 from decoders.stage import Chain, Stage
 from decoders.trials import Trials
 from decoders.uncued import Uncued
@@ -55,6 +56,7 @@ _SECTIONS = (
     "trials",
     "probabilities",
     "uncued",
+    "speller",
     "target",
     "commands",
     "safety",
@@ -306,6 +308,11 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
     trials = _fixed(document, "trials", Trials, problems)
     probabilities = _fixed(document, "probabilities", Probabilities, problems)
     uncued = _fixed(document, "uncued", Uncued, problems)
+    speller = _fixed(document, "speller", Speller, problems)
+    if speller is not None:
+        _check_speller(speller, trials, problems)
+    if speller is not None and uncued is not None:
+        problems.add(Section("speller"), "characters are not spelled without cues: remove [uncued]")
     target = _fixed(document, "target", Target, problems)
     commands = _fixed(document, "commands", Commands, problems)
     safety = _safety(document, blocks, folder, problems)
@@ -328,6 +335,7 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
         adaptation,
         probabilities,
         uncued,
+        speller,
     )
     return Session(
         name,
@@ -359,6 +367,19 @@ def _safety(
             "effectors would go neutral between two commands",
         )
     return replace(safety, audit=str(folder / Path(safety.audit).expanduser()))
+
+
+def _check_speller(speller: Speller, trials: Trials | None, problems: Problems) -> None:
+    if trials is None or speller.target not in trials.classes:
+        known = "no [trials]" if trials is None else ", ".join(trials.classes)
+        problems.add(
+            Section("speller"),
+            f"target = {speller.target!r} must be a class of [trials]; there is {known}",
+        )
+    elif trials.stop_error:
+        problems.add(
+            Section("speller"), "a flash is not decided early: move stop_error from [trials] here"
+        )
 
 
 def _check_commands(

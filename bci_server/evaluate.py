@@ -99,7 +99,9 @@ def evaluate(
     if decoder.task == "classes":
         if pipeline.trials is None:
             raise Mismatch("decisions are scored by trial; the session has no [trials]")
-        tally = ClassTally(pipeline.trials, artifact.labels, controls, pipeline.uncued)
+        tally = ClassTally(
+            pipeline.trials, artifact.labels, controls, pipeline.uncued, pipeline.speller
+        )
     else:
         tally = ContinuousTally(tuple(target) or artifact.labels, controls)
     passing = _Passing(artifact, tally, clock, progress)

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from decoders.decoder import Event
 from decoders.gathering import Truth
-from decoders.output import Command, Prediction
+from decoders.output import Command, Prediction, Token
 from decoders.pipeline import Decoded
 from decoders.reliability import reliability
 from decoders.scores import class_scores, continuous_scores
+from decoders.speller import Speller, characters_of, wanted
 from decoders.stage import Mismatch
 from decoders.trials import Trial, Trials
 from decoders.uncued import Uncued
@@ -64,6 +65,7 @@ class _Recording:
     events: list[Event] = field(default_factory=list)
     decided: dict[int, _Decided] = field(default_factory=dict)
     uncued: list[_Decided] = field(default_factory=list)
+    spelled: dict[int, _Decided] = field(default_factory=dict)
     last: int = -1
     hop: int = 1
 
@@ -81,6 +83,8 @@ class ClassTally:
         Thresholds, and whether to permute.
     uncued
         Decisions are made without a cue, as this says; None: a trial ends with one.
+    speller
+        What the trials, which are flashes, spell; None: nothing.
     """
 
     def __init__(
@@ -89,7 +93,9 @@ class ClassTally:
         labels: tuple[str, ...],
         controls: Controls,
         uncued: Uncued | None = None,
+        speller: Speller | None = None,
     ) -> None:
+        self._speller = speller
         self._trials = trials
         self._uncued = uncued
         self._labels = labels
@@ -109,6 +115,8 @@ class ClassTally:
         now.last, now.hop = decoded.moment.sample, len(decoded.block)
         now.events += decoded.moment.events
         for output in decoded.outputs:
+            if isinstance(output, Token) and output.is_final:
+                now.spelled[output.item] = _Decided(output.text, now.last)
             if isinstance(output, Prediction):
                 now.samples.append(decoded.moment.sample)
                 now.probabilities.append(output.probabilities)
@@ -176,6 +184,8 @@ class ClassTally:
                     for r in self._recordings
                 ],
             )
+        if self._speller is not None:
+            scores["spelled"] = self._spelled(self._speller)
         return len(truths), scores
 
     def _decision(self, recording: _Recording, trial: Trial) -> _Decided | None:
@@ -188,6 +198,30 @@ class ClassTally:
     def _rows(self, recording: _Recording, trial: Trial) -> list[tuple[float, ...]]:
         begin, end = np.searchsorted(recording.samples, [trial.first, trial.last + 1])
         return recording.probabilities[begin:end]
+
+    def _spelled(self, speller: Speller) -> dict[str, Any]:
+        """Compare what was spelled with what was wanted, where the flashes' markers say so."""
+        truth, text, waits_s, n_flashes = [], [], [], []
+        for recording in self._recordings:
+            found = characters_of(recording.events, speller, self._trials, recording.rate_hz)
+            for flashes in found:
+                said = recording.spelled.get(flashes[0].sample)
+                truth.append(wanted(flashes, speller))
+                text.append("" if said is None else said.label)
+                if said is not None:
+                    begun = flashes[0].sample
+                    waits_s.append((said.sample - begun) / recording.rate_hz)
+                    n_flashes.append(sum(f.sample <= said.sample for f in flashes))
+        known = [(a, b) for a, b in zip(truth, text, strict=True) if a]
+        right = sum(a == b for a, b in known)
+        return {
+            "text": text,
+            "wanted": truth,
+            "accuracy": right / len(known) if known else None,
+            "n": len(known),
+            "mean_s": float(np.mean(waits_s)) if waits_s else None,
+            "mean_flashes": float(np.mean(n_flashes)) if n_flashes else None,
+        }
 
     def _trials_of(self, recording: _Recording) -> list[Trial]:
         trials = self._trials.of(recording.events, recording.rate_hz)

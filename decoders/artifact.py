@@ -33,7 +33,6 @@ from decoders.probabilities import Calibrated, map_of
 from decoders.stage import Mismatch
 from decoders.stopping import Stopping
 from decoders.storage import ArtifactError, read_folder, write_folder
-from decoders.trials import Trials
 from decoders.uncued import BOUND, Heard
 from devices.signal import Signal
 
@@ -157,8 +156,7 @@ class Artifact:
         """
         self.check(signal, pipeline, decoder)
         picked = replace(pipeline, channels=self.signal.channels)
-        wanted = pipeline.trials is not None and pipeline.trials.stop_error > 0
-        stopping, others = self.stopping if wanted else None, Others.of(self.weights)
+        stopping, others = self.stopping if pipeline.stop_error else None, Others.of(self.weights)
         if pipeline.adaptation is None:
             if pipeline.uncued is not None:  # decisions come from evidence, not from a trial's end
                 picked = replace(picked, trials=None)
@@ -228,7 +226,7 @@ class Artifact:
                 f"the model knows the classes {', '.join(self.labels)}; the session's trials have "
                 f"{', '.join(pipeline.trials.classes)}"
             )
-        self._check_stopping(pipeline.trials)
+        self._check_stopping(pipeline)
         for name, recipe in (
             ("probabilities", pipeline.probabilities),
             ("uncued", pipeline.uncued),
@@ -245,17 +243,18 @@ class Artifact:
                     "would say what is not so. Remove one of the two"
                 )
 
-    def _check_stopping(self, trials: Trials | None) -> None:
-        if trials is None or not trials.stop_error:
+    def _check_stopping(self, pipeline: Pipeline) -> None:
+        trials, error = pipeline.trials, pipeline.stop_error
+        if trials is None or not error:
             return
         was = self.stopping
-        if was is None or (was.error, was.evidence) != (trials.stop_error, trials.evidence):
+        if was is None or (was.error, was.evidence) != (error, trials.evidence):
             fitted = "no stop_error"
             if was is not None:
                 fitted = f"stop_error = {was.error:g} and evidence = {was.evidence!r}"
             raise Mismatch(
                 f"the model was fitted with {fitted}; the session has stop_error = "
-                f"{trials.stop_error:g} and evidence = {trials.evidence!r}. Calibrate again"
+                f"{error:g} and evidence = {trials.evidence!r}. Calibrate again"
             )
 
     def _check_lost_channels(self, pipeline: Pipeline) -> None:

@@ -24,6 +24,7 @@ from decoders.describe import describe, describe_pipeline
 from decoders.gathering import Gathered, Progress, gather, same_source
 from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
+from decoders.speller import spelled
 from decoders.stage import Mismatch
 from decoders.stopping import EvidenceKind, Stopping, fit_stopping
 from decoders.training.job import train_apart
@@ -138,8 +139,8 @@ def fitted(
         said, uncertainty = calibrated.said, dict(calibrated.weights)
         evidence: EvidenceKind = "sum" if pipeline.trials is None else pipeline.trials.evidence
         metrics = score(decoder, training, said, evidence)
-        stopping = _stopping(pipeline, training, said)
-        if stopping is not None:
+        stopping = _stopping(gathered, pipeline, training, said)
+        if stopping is not None and pipeline.speller is None:
             metrics |= {"stopping": stopping_scores(training, said, stopping, picked.rate_hz)}
         if calibrated.reliability:
             metrics |= {"reliability": calibrated.reliability}
@@ -169,7 +170,7 @@ def fitted(
 
 
 def _rests_on_left_out(pipeline: Pipeline) -> bool:
-    stops = pipeline.trials is not None and pipeline.trials.stop_error > 0
+    stops = pipeline.stop_error > 0
     return stops or pipeline.probabilities is not None or pipeline.uncued is not None
 
 
@@ -200,13 +201,31 @@ def _can_be_left_out(decoder: Decoder, training: Training) -> bool:
     return int(counts.min()) >= _FEWEST_TRIALS
 
 
-def _stopping(pipeline: Pipeline, training: Training, said: Said) -> Stopping | None:
+def _stopping(
+    gathered: Sequence[Gathered], pipeline: Pipeline, training: Training, said: Said
+) -> Stopping | None:
     """Fit when to stop, on what was said of trials that were left out."""
-    trials = pipeline.trials
-    if trials is None or not trials.stop_error:
+    trials, speller = pipeline.trials, pipeline.speller
+    if trials is None or not pipeline.stop_error:
         return None
-    rows = [(trial.rows, trial.truth) for trial in trials_of(training, said)]
-    return fit_stopping(rows, trials.evidence, trials.stop_error)
+    left_out = [(trial.rows, trial.truth) for trial in trials_of(training, said)]
+    if speller is not None:
+        cues = [part.cues for part in (_trial_rows(g, trials) for g in gathered)]
+        answered = iter(left_out)
+        by_cue = [{cue: next(answered)[0] for cue in of_one} for of_one in cues]
+        rate_hz = gathered[0].picked.rate_hz
+        left_out = [
+            character
+            for g, rows in zip(gathered, by_cue, strict=True)
+            for character in spelled(g.events, rows, training.labels, speller, trials, rate_hz)
+        ]
+        if not left_out:
+            raise Mismatch(
+                "no whole character in the recordings to learn from when to stop: a flash needs a "
+                f"marker of [speller] ({', '.join(speller.flashes)}) and, at the same sample, one "
+                "of [trials]; or set stop_error = 0"
+            )
+    return fit_stopping(left_out, trials.evidence, pipeline.stop_error)
 
 
 def _others(gathered: Sequence[Gathered], recipe: LostChannels | None) -> Weights:
@@ -324,6 +343,7 @@ class _Part:
     targets: NDArray[Any]
     groups: NDArray[np.int64]
     ages: NDArray[np.int64] | None = None
+    cues: tuple[int, ...] = ()
 
 
 def _training(
@@ -355,6 +375,7 @@ def _trial_rows(gathered: Gathered, trials: Trials) -> _Part:
     """Return the rows of each trial; a trial ends at a gap."""
     rows: list[NDArray[np.int64]] = []
     ages: list[NDArray[np.int64]] = []
+    cues: list[int] = []
     targets: list[int] = []
     cued = zip(gathered.events, gathered.event_stretches, strict=True)
     for event, stretch in cued:
@@ -365,12 +386,14 @@ def _trial_rows(gathered: Gathered, trials: Trials) -> _Part:
                 rows.append(np.flatnonzero(inside))
                 ages.append(gathered.samples[inside] - trial.cue)
                 targets.append(trials.classes.index(trial.label))
+                cues.append(trial.cue)
     lengths = [len(r) for r in rows]
     return _Part(
         np.concatenate([np.empty(0, np.int64), *rows]),
         np.repeat(np.array(targets, np.int64), lengths),
         np.repeat(np.arange(len(rows)), lengths),
         np.concatenate([np.empty(0, np.int64), *ages]),
+        tuple(cues),
     )
 
 

@@ -19,6 +19,7 @@ from decoders.events import Binding
 from decoders.lost_channels import Found, LostChannels, Others, Reason, Watch
 from decoders.output import Output
 from decoders.probabilities import Probabilities
+from decoders.speller import Speller
 from decoders.stage import Chain, Step
 from decoders.stopping import Stopping
 from decoders.trials import Trials
@@ -92,6 +93,8 @@ class Pipeline:
         How probabilities are calibrated; None: they are what the decoder says.
     uncued
         Decisions at any time, without a cue; None: trials end with one.
+    speller
+        What characters its trials, which are flashes, spell; None: none.
     """
 
     hop_s: float
@@ -102,6 +105,14 @@ class Pipeline:
     adaptation: Adaptation | None = None
     probabilities: Probabilities | None = None
     uncued: Uncued | None = None
+    speller: Speller | None = None
+
+    @property
+    def stop_error(self) -> float:
+        """The share of wrong decisions before their end that is asked for; 0: none are early."""
+        if self.speller is not None:
+            return self.speller.stop_error
+        return 0.0 if self.trials is None else self.trials.stop_error
 
     def start(
         self,
@@ -112,7 +123,8 @@ class Pipeline:
     ) -> Run:
         """Start to decode `signal`.
 
-        With `stopping`, trials are decided when it says so; `others` fills in lost channels.
+        With `stopping`, trials (or a speller's characters) are decided when it says so;
+        `others` fills in lost channels.
 
         Raises
         ------
@@ -186,6 +198,7 @@ class Run:
         self.hop = self._extraction.hop
         self._trials = pipeline.trials
         self._stopping = stopping
+        self._speller = pipeline.speller
         self._start_decoding = start_decoding
         self._restart()
 
@@ -198,9 +211,13 @@ class Run:
     def _restart(self) -> None:
         self._decoding = self._start_decoding(self._extraction.features)
         self._deciding = None
+        self._spelling = None
         if self._trials is not None:
-            rate_hz = self.signal.rate_hz
-            self._deciding = self._trials.start(rate_hz, self.hop, self._stopping)
+            rate_hz, speller = self.signal.rate_hz, self._speller
+            of_trials = self._stopping if speller is None else None
+            self._deciding = self._trials.start(rate_hz, self.hop, of_trials)
+            if speller is not None:
+                self._spelling = speller.start(self._trials, rate_hz, self._stopping)
 
     def feed(
         self, chunk: Chunk, markers: Iterable[Marker] = (), events: Iterable[Event] = ()
@@ -215,6 +232,8 @@ class Run:
             outputs = self._decoding(features.chunk, moment)
             if self._deciding is not None:
                 outputs = self._deciding(outputs, moment)
+            if self._spelling is not None:
+                outputs = self._spelling(outputs, moment)
             bad = tuple(found.reasons) if found.filled is None else ()
             yield Decoded(moment, outputs, features.gap, bad, block.chunk, found.reasons)
 

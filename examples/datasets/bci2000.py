@@ -1,8 +1,8 @@
 """Make recordings of BCI2000's files of the P300 tasks (``.dat``).
 
 The stream ``eeg`` is what the amplifier gave, in µV by the file's own gains; in ``cues`` every
-flash is ``target`` or ``other``. The format is described in BCI2000's wiki, "Technical Reference:
-BCI2000 File Format"::
+flash is ``target`` or ``other``, and, by its code, ``flash 1``, ``flash 2`` … The format is in
+BCI2000's wiki, "Technical Reference: BCI2000 File Format"::
 
     python examples/datasets/bci2000.py eeg3_1.dat speller.xdf
 """
@@ -61,7 +61,11 @@ def read(path: Path) -> cued_eeg.CuedEeg:
 def _flashes(header: str, states: NDArray[np.uint8], path: Path) -> list[tuple[float, str]]:
     code, is_target = (_state(header, states, name, path) for name in FLASHES)
     begins = np.flatnonzero((code[1:] > 0) & (code[1:] != code[:-1])) + 1
-    return [(int(at), "target" if is_target[at] else "other") for at in begins]
+    return [
+        (int(at), label)
+        for at in begins
+        for label in (f"flash {code[at]}", "target" if is_target[at] else "other")
+    ]
 
 
 def _state(header: str, states: NDArray[np.uint8], name: str, path: Path) -> NDArray[np.int64]:

@@ -76,6 +76,26 @@ def test_how_samples_arrive_changes_no_bit(
     assert len(hashes) == 1
 
 
+def test_a_character_is_spelled_as_soon_as_it_is_sure(
+    shared_data: Path, tmp_path: Path, dataset_script: Callable[..., int]
+) -> None:
+    source = shared_data / "bci2000" / "eeg3_1.dat"
+    if not source.exists():
+        pytest.skip(f"no {source}")
+    session = load_session(ROOT / "examples" / "sessions" / "p300_speller.toml")
+    assert dataset_script("bci2000", source, tmp_path / "fit.xdf", "--to", "0.7451") == 0
+    assert dataset_script("bci2000", source, tmp_path / "rest.xdf", "--from", "0.7451") == 0
+    fit, rest = (
+        Recording(str(tmp_path / f"{name}.xdf"), speed=math.inf, chunk_s=1.0)
+        for name in ("fit", "rest")
+    )
+    model = calibrate(session.pipeline, session.decoder, [fit])
+    assert model.metrics["auc"] >= 0.87
+    spelled = evaluate(model, session.pipeline, session.decoder, [rest]).metrics["spelled"]
+    assert spelled["text"] == spelled["wanted"] == ["F"]
+    assert spelled["mean_flashes"] <= 90  # of 180
+
+
 @pytest.mark.parametrize(
     ("script", "source", "least", "n"),
     [
