@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 import msgspec
 
 from bci_server.config import Session, parse_session, with_recipes
+from decoders.aligner import ALIGNMENT
 from decoders.artifact import Artifact
 from decoders.gathering import Progress
 from decoders.pipeline import Decoded, Run
+from decoders.stage import Mismatch
 from decoders.transcript import Transcript
 from devices.adapters.replay import Replay, ReplayStream
 from devices.clock import MONOTONIC, Clock
@@ -20,7 +23,7 @@ from devices.device import DeviceRefused, EndOfStream
 from devices.recording.recorded import Recorded
 from devices.signal import Chunk
 
-__all__ = ["Difference", "Replayed", "feed", "passes", "recorded_session", "replay"]
+__all__ = ["Difference", "Replayed", "feed", "passes", "recorded_session", "replay", "taught"]
 
 _TURN_S = 0.04
 
@@ -115,8 +118,9 @@ def replay(
     *,
     progress: Progress | None = None,
     clock: Clock = MONOTONIC,
+    then: Callable[[Run], None] | None = None,
 ) -> Replayed:
-    """Replay a recording, and compare.
+    """Replay a recording, and compare; `then` is given the run when it is over.
 
     Raises
     ------
@@ -137,12 +141,14 @@ def replay(
     ):
         run = artifact.run(stream.signal, session.pipeline, session.decoder)
         lines = _Lines(stream, run, transcript, clock, progress)
-        then = _Then(recorded)
+        was = _Then(recorded)
         difference = None
-        for number, (old, new) in enumerate(zip_longest(then.lines(), lines)):
-            if difference is None and old != new and not (old is None and then.is_cut):
+        for number, (old, new) in enumerate(zip_longest(was.lines(), lines)):
+            if difference is None and old != new and not (old is None and was.is_cut):
                 difference = Difference(number, old, new)
-        notes = (*recorded.notes, *then.notes, *_why_not(stream, recorded, artifact))
+        if then is not None:
+            then(run)
+        notes = (*recorded.notes, *was.notes, *_why_not(stream, recorded, artifact))
         wall_s = clock.now() - begun_s
         signal_s = lines.n_samples / stream.signal.rate_hz
         return Replayed(
@@ -150,8 +156,8 @@ def replay(
             model=artifact.hash,
             recorded_model=recorded.about.get("model", ""),
             outputs_sha256=transcript.sha256,
-            recorded_sha256=then.sha256,
-            is_equal=difference is None and (then.is_cut or then.sha256 == transcript.sha256),
+            recorded_sha256=was.sha256,
+            is_equal=difference is None and (was.is_cut or was.sha256 == transcript.sha256),
             difference=difference,
             n_outputs=lines.n_lines,
             signal_s=signal_s,
@@ -159,6 +165,28 @@ def replay(
             schedule_error_ms=None if device.speed == float("inf") else 1e3 * lines.latest_s,
             notes=notes,
         )
+
+
+def taught(artifact: Artifact, run: Run, version: int | None = None) -> Artifact:
+    """Return what a model had become by the end of a run, or was as one of its versions.
+
+    An alignment is of that session alone and is left out; so are scores that were another's.
+
+    Raises
+    ------
+    Mismatch
+        The session did not adapt, or there is no such version.
+    """
+    if run.adaptive is None:
+        raise Mismatch("this session did not adapt: there is nothing that was learned to keep")
+    versions = run.adaptive.versions
+    found = {v.number: v for v in versions.kept}
+    kept = versions.current if version is None else found.get(version)
+    if kept is None:
+        there = ", ".join(str(number) for number in found)
+        raise Mismatch(f"there is no version {version}; there is {there}")
+    weights = {name: array for name, array in kept.weights.items() if name != ALIGNMENT}
+    return dataclasses.replace(artifact, weights=weights, metrics={})
 
 
 def passes(stream: ReplayStream) -> Iterator[Chunk]:

@@ -14,6 +14,7 @@ from bci_server.cli.screen import activity, results, write_json
 if TYPE_CHECKING:
     from bci_server.compare import Comparison
     from bci_server.replay import Replayed
+    from decoders.pipeline import Run
 
 __all__ = ["replay"]
 
@@ -35,17 +36,26 @@ def replay(
         Path | None,
         typer.Option(metavar="MODEL", help="Decode with this model too, and hold them together."),
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write what a decoder that adapts had become here."),
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(min=0, help="With --keep: this version instead of the last.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
     """Decode a recorded session again, and say whether the same came out, to the bit.
 
     Ends with 1 if it did not.
     """
-    from bci_server.replay import recorded_session
+    from bci_server.replay import recorded_session, taught
     from bci_server.replay import replay as run
     from decoders.artifact import Artifact, ArtifactError
     from devices.adapters.replay import Replay
 
+    if keep is not None and keep.exists():
+        raise CommandError(f"{keep} is there already; name a new folder")
     device = Replay(str(file), _speed(speed))
     try:
         session, artifact = recorded_session(file, model)
@@ -57,7 +67,15 @@ def replay(
             "say where it is with --model"
         ) from e
     with activity(shown=not as_json) as tell:
-        replayed = run(device, session, artifact, progress=tell)
+        learned: list[Artifact] = []
+
+        def note(ended: Run) -> None:
+            learned.append(taught(artifact, ended, version))
+
+        then = None if keep is None else note
+        replayed = run(device, session, artifact, progress=tell, then=then)
+        if keep is not None:
+            learned[0].save(keep)
         comparison = None
         if compare is not None:
             from bci_server.compare import compare as hold_together

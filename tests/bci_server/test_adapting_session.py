@@ -1,24 +1,32 @@
 """A session whose decoder learns: what is told, what is recorded, and what a replay says."""
 
+import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bci_server.config import BadSession, parse_session
+from bci_server.config import Session as BciSession
 from bci_server.control import Mark
 from bci_server.loop import About, Loop
 from bci_server.record_names import Record
 from bci_server.recorder import Recorder
 from bci_server.recording_file import Content
+from bci_server.replay import replay, taught
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
 from bci_server.wire import DecoderName
 from decoders.adapt.recursive_lda import RecursiveLda
 from decoders.adaptation import Adaptation
+from decoders.artifact import Artifact
 from decoders.models.lda import Lda
 from decoders.output import Adapted
+from decoders.stage import Mismatch
 from decoders.transcript import Transcript, parse_line
+from decoders.versions import weights_hash
+from devices.adapters.replay import Replay
 from devices.clock import ManualClock
 from devices.recording.recorded import Recorded
 from devices.signal import Chunk, Marker
@@ -120,6 +128,36 @@ def test_a_replay_of_the_recording_makes_every_version_again(model, tmp_path):
     versions = [o for o in said if isinstance(o, Adapted)]
     assert [v.hash for v in versions] == [m.hash for m in session.out.of("versions")]
     assert len({v.hash for v in versions}) > 10
+
+
+def test_what_was_learned_is_the_next_days_model(model, tmp_path):
+    adaptation = Adaptation(rules=(RULE,))
+    path = Session(tmp_path, model, adaptation=adaptation).run()
+    kept = []
+    replayed = replay(
+        Replay(str(path), math.inf),
+        learning_session(adaptation),
+        model,
+        then=lambda run: kept.extend([taught(model, run), taught(model, run, 3), run]),
+    )
+    assert replayed.is_equal, replayed
+    last, third, run = kept
+    assert weights_hash(last.weights) == run.adaptive.versions.current.hash
+    assert weights_hash(third.weights) == run.adaptive.versions.kept[3].hash
+    last.save(tmp_path / "tomorrow")
+    loaded = Artifact.load(tmp_path / "tomorrow")
+    assert loaded.hash == last.hash != model.hash
+    assert started(loaded, adaptation).signal == SIGNAL
+    with pytest.raises(Mismatch, match="no version 999; there is 0, 1"):
+        taught(model, run, 999)
+    with pytest.raises(Mismatch, match="did not adapt"):
+        taught(model, started(model))
+
+
+def learning_session(adaptation):
+    """The session, as its file would describe it."""
+    pipeline = replace(PIPELINE, adaptation=adaptation)
+    return BciSession("demo", Replay("x"), pipeline, Lda(), Path("m"))
 
 
 def test_a_session_that_does_not_adapt_cannot_be_switched(model, tmp_path):

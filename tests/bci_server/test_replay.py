@@ -16,6 +16,7 @@ from bci_server.replay import recorded_session, replay
 from benchmarks.replay_exact import one_session, run_session, sources
 from decoders.artifact import Artifact, ArtifactError
 from decoders.calibration import calibrate
+from decoders.stage import Mismatch
 from devices.adapters.replay import Replay
 from devices.clock import ManualClock
 from devices.device import DeviceRefused
@@ -153,3 +154,13 @@ def test_a_sample_with_a_flipped_bit_is_refused_by_its_checksum(recording, tmp_p
     shutil.copy(sidecar_of(recording), sidecar_of(flipped))
     with pytest.raises(DeviceRefused, match="a checksum is wrong"):
         replay(Replay(str(flipped), math.inf), *recorded_session(flipped))
+
+
+def test_a_session_that_did_not_adapt_has_learned_nothing_to_keep(recording, tmp_path):
+    result = CliRunner().invoke(app, ["replay", str(recording), "--keep", str(tmp_path / "m")])
+    assert isinstance(result.exception, Mismatch)
+    assert "did not adapt" in str(result.exception)
+    assert not (tmp_path / "m").exists()
+    taken = CliRunner().invoke(app, ["replay", str(recording), "--keep", str(tmp_path)])
+    assert isinstance(taken.exception, CommandError)
+    assert "there already" in str(taken.exception)
