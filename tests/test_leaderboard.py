@@ -1,0 +1,55 @@
+"""The leaderboard: every line of its lists can be run, and nothing won where nothing can be won."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from bci_server.config import session_of
+from benchmarks.leaderboard.cells import described, of_folds
+from benchmarks.leaderboard.sets import SETS
+from benchmarks.leaderboard.variants import VARIANTS
+
+PUBLISHED = Path(__file__).resolve().parents[1] / "docs" / "leaderboard.json"
+
+
+@pytest.fixture(scope="module")
+def cells() -> list[dict]:
+    found: list[dict] = json.loads(PUBLISHED.read_text(encoding="utf-8"))["cells"]
+    return found
+
+
+@pytest.mark.parametrize("recorded", SETS, ids=lambda s: s.name)
+def test_each_decoder_of_each_set_is_a_session(recorded, tmp_path):
+    names = [variant.name for variant in VARIANTS[recorded.task]]
+    assert len(set(names)) == len(names)
+    for variant in VARIANTS[recorded.task]:
+        session = session_of(described(recorded, variant), tmp_path)
+        assert session.decoder.task == ("continuous" if recorded.score == "r2" else "classes")
+
+
+def test_folds_are_averaged_with_their_uncertainty():
+    value, (low, high) = of_folds([(0.6, 0.1), (0.8, 0.1)])
+    assert value == pytest.approx(0.7)
+    assert high - value == pytest.approx(0.1 / math.sqrt(2))
+    assert value - low == pytest.approx(0.1 / math.sqrt(2))
+
+
+def four_deviations(cell: dict) -> float:
+    """How far above chance luck may be: of so many cells, one in thirty thousand."""
+    return 4 * math.sqrt(cell["chance"] * (1 - cell["chance"]) / cell["n"])
+
+
+def test_nothing_wins_where_nothing_can_be_decoded(cells):
+    controls = [cell for cell in cells if cell["is_control"]]
+    assert controls
+    for cell in controls:
+        assert cell["value"] < cell["chance"] + four_deviations(cell), cell
+
+
+def test_nothing_is_learned_from_permuted_labels_or_a_turned_truth(cells):
+    for cell in cells:
+        # Of two classes that differ in size, AUC scatters by the smaller one.
+        luck = 0.1 if cell["score"] == "r2" else max(4 * 0.5 / math.sqrt(cell["n"] / 3), 0.1)
+        assert cell["control"] < cell["chance"] + luck, cell
