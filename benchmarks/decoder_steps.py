@@ -209,6 +209,11 @@ def step_ms(
     raise_priority()
     decoding = recipe.start(training.signal, training.labels, training.unit, weights)
     took = []
+    ages = training.ages
+    moments = [
+        Moment(i, i * hop_s) if ages is None else Moment(int(ages[i]), i * hop_s, cue=0)
+        for i in range(len(training.features))
+    ]
     due = time.perf_counter()
     for i in range(WARM_UP + steps):
         at = i % len(training.features)
@@ -216,7 +221,7 @@ def step_ms(
         due += hop_s
         time.sleep(max(0.0, due - time.perf_counter()))
         begun = time.perf_counter()
-        decoding(chunk, Moment(i, i * hop_s))
+        decoding(chunk, moments[at])
         took.append((time.perf_counter() - begun) * 1e3)
     return took[WARM_UP:]
 

@@ -101,23 +101,23 @@ def headbands(folder: Path) -> list[Source]:
 
 
 def converted(
-    script: str, source: str, *parts: tuple[float, float], truth: str = ""
+    script: str, source: str, *parts: tuple[float, float], truth: str = "", option: str = ""
 ) -> Callable[[Path], list[Source]]:
     """Return parts (shares of the whole) of what a script of ``examples/datasets`` makes."""
 
     def sources(folder: Path) -> list[Source]:
         found = []
         for start, stop in parts or [(0.0, 1.0)]:
-            made = folder / f"{Path(source).stem}_{start:.3f}_{stop:.3f}.xdf"
+            made = folder / f"{Path(source).stem}{option}_{start:.3f}_{stop:.3f}.xdf"
             if not made.exists():
-                _convert(script, DATA / source, made, start, stop)
+                _convert(script, DATA / source, made, (start, stop), option)
             found.append(Source(play(made, truth=truth), made.name, "one", made.name))
         return found
 
     return sources
 
 
-def _convert(script: str, source: Path, made: Path, start: float, stop: float) -> None:
+def _convert(script: str, source: Path, made: Path, part: tuple[float, float], option: str) -> None:
     if not source.exists():
         raise FileNotFoundError(f"no {source}; set BCI_TEST_DATA to the folder of recordings")
     scripts = ROOT / "examples" / "datasets"
@@ -128,8 +128,9 @@ def _convert(script: str, source: Path, made: Path, start: float, stop: float) -
         sys.path.remove(str(scripts))
     new = made.with_suffix(".new.xdf")
     new.unlink(missing_ok=True)
-    share = [f"{share:.6f}" for share in (start, stop)]
-    if main([str(source), str(new), "--from", share[0], "--to", share[1]]):
+    start, stop = (f"{share:.6f}" for share in part)
+    words = [option] if option else []
+    if main([*words, str(source), str(new), "--from", start, "--to", stop]):
         raise ValueError(f"{script} could not convert {source}")
     new.rename(made)
 
@@ -260,5 +261,29 @@ SETS: Sequence[RecordedSet] = (
         ),
         "first",
         "r2",
+    ),
+    RecordedSet(
+        "planned target of eight, 98 units",
+        "reach_target",
+        "reach_target",
+        converted("reach_shenoy", "reach_shenoy/shenoy_reach_open.npz", option="--plan"),
+        "within",
+        "accuracy",
+    ),
+    RecordedSet(
+        "reaches of Chewie, 71 units, 80 % → rest",
+        "reach_trials",
+        "reach_trials",
+        converted("m1_dad", "m1_dad/chewie_tr.npz", (0.0, 0.8), (0.8, 1.0), truth="velocity"),
+        "first",
+        "r2",
+    ),
+    RecordedSet(
+        "c-VEP, 32 targets",
+        "cvep",
+        "cvep",
+        converted("cvep", "cvep/cvep_24trials.npz"),
+        "within",
+        "accuracy",
     ),
 )

@@ -61,6 +61,7 @@ IMAGERY = (
     ),
     Variant("mdm, re-centred", {"kind": "mdm"}, (MU_BETA, COVARIANCE, RECENTRED)),
     *(Variant(f"{kind} on powers", {"kind": kind}, POWERS) for kind in ON_POWERS),
+    Variant("fbcsp", {"kind": "fbcsp"}, ({"kind": "filter_bank_covariance", "window_s": 2.0},)),
     Variant("forest on powers", {"kind": "forest"}, POWERS, slow=True),
     *(
         Variant(kind, {"kind": kind}, (MU_BETA, {"kind": "window", "window_s": 2.0}), slow=True)
@@ -96,7 +97,7 @@ EPOCH = {"kind": "epoch", "window_s": 0.8, "step_s": 0.03125}
 WHITENED = {"kind": "whiten", "calibration_s": 30.0, "time_constant_s": math.inf}
 
 P300 = (
-    *of("lda", "logistic", "naive_bayes", "mlp"),
+    *of("lda", "logistic", "naive_bayes", "mlp", "xdawn", "xdawn_covariance"),
     *of("svm", "boosting", slow=True),
     Variant("lda, whitened", {"kind": "lda"}, (P300_BAND, WHITENED, EPOCH)),
     Variant("lda, z-scored", {"kind": "aligned", "by": "zscore", "decoder": {"kind": "lda"}}),
@@ -135,4 +136,13 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
     "slow_potentials": of("lda", "logistic", "svm", "naive_bayes", "mlp"),
     "velocity": VELOCITY,
     "reach_directions": DIRECTIONS,
+    "reach_target": of("lda", "logistic", "svm", "naive_bayes", "poisson", "mlp"),
+    "reach_trials": (
+        Variant("ridge, 3 bins", {"kind": "ridge", "history": 3, "alpha": [0.1, 0.3, 1.0, 3.0]}),
+        *of("kalman", "refit_kalman"),
+        Variant("wiener_cascade", {"kind": "wiener_cascade", "history": 3}),
+        Variant("mlp_regression", {"kind": "mlp_regression", "history": 3}),
+    ),
+    # As the session file has it, with its codes.
+    "cvep": (Variant("rcca", {}),),
 }
