@@ -13,6 +13,9 @@ TEST := $(VENV)/.installed-test
 # Tests at once. Most of them wait for a process or a socket: more than the two cores can do.
 JOBS := 3
 
+# What decides whether something moves: every line and every branch of it is tested.
+GATE := bci_server/safety/gate.py,bci_server/safety/motion.py,bci_server/safety/states.py,bci_server/safety/second.py
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint wheel clean
 
@@ -24,6 +27,7 @@ demo: $(DEMO)  ## Run the whole line on a simulated headset: no hardware, no oth
 
 test: lint  ## Run the checks and every test, with line and branch coverage.
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term:skip-covered
+	$(BIN)/coverage report --include='$(GATE)' --fail-under=100
 
 lint: $(TEST)  ## Run the checks alone: style, types, direction of imports.
 	$(BIN)/ruff check

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bci_server.client import Effector, Lost, Moves, connect  # noqa: E402 - found by the line above
-from bci_server.scheduling import favour  # noqa: E402
+from bci_server.scheduling import raise_priority  # noqa: E402
 from bci_server.wire import CommandMessage  # noqa: E402
 
 UNSAFE = ("stale", "limit", "slope", "order", "disarmed")
@@ -224,7 +224,7 @@ def main() -> None:
     for limit in asked.limit:
         name, _, numbers = limit.partition("=")
         allowed[name] = Allowed(*map(float, numbers.split(",")))
-    favour()
+    raise_priority()  # what moves has a processor of its own
     oracle = Oracle(Judge(allowed, asked.max_age_ms))
     asyncio.run(_serve(oracle, asked, Path(asked.token_file).read_text().strip()))
     tell(**oracle.report())

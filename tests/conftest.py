@@ -62,3 +62,8 @@ def dataset_script():
         return main([str(argument) for argument in arguments])
 
     return run
+
+
+def pytest_collection_modifyitems(items):
+    """Begin what mostly waits first: the rest of the suite runs beside it."""
+    items.sort(key=lambda item: item.get_closest_marker("soak") is None)

@@ -54,7 +54,7 @@ def test_an_engine_that_is_lost_brakes_within_the_acceleration(gate):
     assert [m.values[0] for m in told] == pytest.approx([0.3, 0.26, 0.22, 0.18])
     assert all((m.mode, m.armed, m.lease, m.reason) == ("neutral", False, 0, "engine_lost")
                for m in told)  # fmt: skip
-    assert all(m.decoded == () and m.quality == "bad" for m in told)
+    assert all(m.decoded == () and m.quality == "bad" and m.ttl_ms == 100.0 for m in told)
     assert gate.is_braking
     assert gate.neutral("engine_lost", "bad", 1.0).values == (0.0,)
     assert not gate.is_braking
@@ -131,3 +131,13 @@ def test_a_grasp_opens_only_if_it_ever_was_told_something(gate):
     gate.take(command(0.2, 0.5, mode="grasp", rest=(0.1,)), 0.2)
     assert gate.neutral("engine_lost", "bad", 0.3).values == pytest.approx((0.3,))
     assert gate.is_braking
+
+
+def test_other_commands_than_those_of_before_go_on_as_they_are(gate):
+    gate.take(command(0.0), 0.0)
+    gate.neutral("engine_lost", "bad", 0.01)
+    other = command(0.02, names=("y",))
+    assert gate.take(other, 0.02) is other
+    gate.neutral("engine_lost", "bad", 0.03)
+    unlimited = command(0.04, slopes=(), names=("y",))
+    assert gate.take(unlimited, 0.04) is unlimited
