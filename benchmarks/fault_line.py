@@ -154,6 +154,7 @@ class FaultLine:
         self._folder = folder
         self._byte = byte
         self._is_renewing = True
+        self._is_asking = False
 
     # who arms
 
@@ -165,12 +166,13 @@ class FaultLine:
             if not self._is_renewing:
                 is_armed = False
             else:
-                asked_s = time.monotonic()
+                asked_s, self._is_asking = time.monotonic(), True
                 try:
                     await (self.client.ask(Renew(id=0)) if is_armed else self.client.arm(limits))
                     is_armed, self.lease_ends_s = True, asked_s + LEASE_S
                 except (CallRefused, Unreachable):
                     is_armed = False
+                self._is_asking = False
             await asyncio.sleep(_RENEW_S)
 
     async def moving(self, timeout_s: float = _WAIT_S) -> None:
@@ -309,6 +311,8 @@ async def _loses_lease(line: FaultLine) -> float:
 
 
 async def _line_of_holder_breaks(line: FaultLine) -> float:
+    while not line.client.is_connected:
+        await asyncio.sleep(0.005)
     at_s = time.monotonic()
     line.break_line()
     return at_s
@@ -317,7 +321,8 @@ async def _line_of_holder_breaks(line: FaultLine) -> float:
 async def _holder_freezes(line: FaultLine) -> float:
     """Renew no more. What counts is when the lease ends: until then it may be renewed."""
     line._is_renewing = False
-    await asyncio.sleep(_RENEW_S)  # one that is on its way counts too
+    while line._is_asking:  # one that is on its way counts too
+        await asyncio.sleep(0.005)
     await asyncio.sleep(max(0.0, line.lease_ends_s - time.monotonic()))
     return line.lease_ends_s
 
