@@ -311,7 +311,7 @@ async def _loses_lease(line: FaultLine) -> float:
 
 
 async def _line_of_holder_breaks(line: FaultLine) -> float:
-    while not line.client.is_connected:
+    while not line.client.is_connected:  # noqa: ASYNC110 - no event says so
         await asyncio.sleep(0.005)
     at_s = time.monotonic()
     line.break_line()
@@ -321,7 +321,7 @@ async def _line_of_holder_breaks(line: FaultLine) -> float:
 async def _holder_freezes(line: FaultLine) -> float:
     """Renew no more. What counts is when the lease ends: until then it may be renewed."""
     line._is_renewing = False
-    while line._is_asking:  # one that is on its way counts too
+    while line._is_asking:  # noqa: ASYNC110 - one that is on its way counts too
         await asyncio.sleep(0.005)
     await asyncio.sleep(max(0.0, line.lease_ends_s - time.monotonic()))
     return line.lease_ends_s
