@@ -32,9 +32,11 @@ from bci_server.config import Session, load_session  # noqa: E402
 from bci_server.evaluate import evaluate  # noqa: E402
 from benchmarks.harmed import Drift, Harmed  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
-from decoders.calibration import calibrate  # noqa: E402
+from decoders.calibration import fitted as fit  # noqa: E402
+from decoders.calibration import one_thread  # noqa: E402
 from decoders.features.smooth import Smooth  # noqa: E402
 from decoders.features.zscore import Zscore  # noqa: E402
+from decoders.gathering import gather  # noqa: E402
 from decoders.models.kalman import Kalman  # noqa: E402
 from decoders.models.ridge import Ridge  # noqa: E402
 from decoders.stage import Chain  # noqa: E402
@@ -85,8 +87,10 @@ def decoder_of(kind: str) -> tuple[Any, tuple[Any, ...]]:
 
 
 def fitted(session: Session, recording: Recording) -> Artifact:
-    """Fit."""
-    return calibrate(session.pipeline, session.decoder, [recording], ("vx", "vy"))
+    """Fit; how good that is, the rest will show."""
+    with one_thread():
+        gathered = [gather(recording, session.pipeline)]
+        return fit(gathered, session.pipeline, session.decoder, ("vx", "vy"), scored=False)
 
 
 def r2(session: Session, model: Artifact, device: Any) -> float:
@@ -118,10 +122,10 @@ def compare(
             f"  within the fit, {time_constant_s:g} s: R² {chosen[time_constant_s]:.3f}", flush=True
         )
     best = max(chosen, key=chosen.__getitem__)
-    fit, rest = part(folder, 0.0, 0.8), part(folder, 0.8, 1.0)
+    whole, rest = part(folder, 0.0, 0.8), part(folder, 0.8, 1.0)
     result: dict[str, Any] = {"decoder": kind, "chosen_s": best, "within_fit": chosen}
     for name, tried in (("fixed", fixed), ("normalised", normalised(best))):
-        model = fitted(tried, fit)
+        model = fitted(tried, whole)
         result[name] = {
             "as it is": r2(tried, model, rest),
             "drifting": [r2(tried, model, drifting(rest, seed)) for seed in range(seeds)],
