@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from bci_server.client import connect
-from tests.bci_server.web.web_place import TOKEN, Place, command, prediction
+from tests.bci_server.web.web_place import TOKEN, Place, command, marker, prediction, until
 
 pytestmark = pytest.mark.anyio
 
@@ -75,3 +75,26 @@ async def test_the_hand_closes_feels_and_holds(place: Place) -> None:
 def test_a_person_closes_until_it_is_felt() -> None:
     intent = runpy.run_path(str(ROOT / "examples" / "tasks" / "participant.py"))["intent"]
     assert [intent(ua) for ua in (0.0, 30.0, 75.0)] == ["right", "rest", "left"]
+
+
+async def test_the_bar_leans_judges_and_rewards(place: Place, capsys) -> None:
+    await place.engine.linked()
+    tasks = runpy.run_path(str(ROOT / "examples" / "tasks" / "bar.py"))
+    bar = tasks["Bar"]({"T1": "left"})
+    async with asyncio.timeout(30), connect(place.http, TOKEN, session="demo") as client:
+        shown = asyncio.create_task(tasks["show"](client, bar, 2))
+        await until(lambda: len(place.live.hub.rates("markers")) == 1)
+        for sample, decision in ((10, "left"), (20, "right")):
+            place.publish(marker("T1", sample), prediction(sample + 5))
+            said = prediction(sample + 9, decision)
+            place.publish(msgspec.structs.replace(said, cue_sample=sample))
+        await shown
+    assert (bar.n_right, bar.n_decided) == (1, 2)
+    rewards = [
+        (c.kind, c.values, c.sample) for c in place.engine.asked if type(c).__name__ == "Mark"
+    ]
+    assert rewards == [("reward", (1.0,), 19), ("reward", (-1.0,), 29)]
+    out = capsys.readouterr().out
+    assert f"left {' ' * 20}|{'█' * 10}" in out
+    assert "right (1 of 1)" in out
+    assert "wrong (1 of 2)" in out
