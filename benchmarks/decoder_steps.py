@@ -24,7 +24,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ LONG_S = 10.0
 
 _FEW_EPOCHS: Mapping[str, Any] = {"epochs": 3}  # what a step costs is not learned
 
+CODES = {"left": "0110101100100", "right": "0100110111010"}
+
 SETTINGS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "eeg_tcnet": [_FEW_EPOCHS],
     "eegnet": [_FEW_EPOCHS],
@@ -64,6 +66,7 @@ SETTINGS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     ],
     "falcon": [],  # what it takes is another package's
     "mdm": [{}, {"metric": "logeuclid"}],
+    "rcca": [{"codes": CODES, "code_rate_hz": 60.0, "filter_s": 0.034}],
     "fgmdm": [{}, {"metric": "logeuclid"}],
     "mlp_regression": [{"history": 10}],
     "ridge": [{}, {"history": 10}],
@@ -103,6 +106,32 @@ def covariances(n_channels: int) -> Training:
     return _trials(names, features, targets)
 
 
+def band_covariances(n_channels: int) -> Training:
+    """Return triangles of covariances of trials in nine bands."""
+    one = covariances(n_channels)
+    bands = [f"{4 * b}-{4 * b + 4} Hz" for b in range(1, 10)]
+    names = tuple(f"{c} {band}" for band in bands for c in one.signal.channels)
+    return _trials(names, np.tile(one.features, len(bands)), one.targets)
+
+
+def epochs(n_channels: int) -> Training:
+    """Return responses of trials: 20 steps of each channel."""
+    one = rows(20 * n_channels)
+    names = tuple(f"{c} {50 * i - 950} ms" for c in _names(n_channels) for i in range(20))
+    return _trials(names, one.features, one.targets)
+
+
+def locked(n_channels: int) -> Training:
+    """Return whole blocks of trials, 12 samples each, locked to a cue."""
+    block = 12
+    noise = np.random.default_rng(7).standard_normal((TRIALS * ROWS_A_TRIAL, block * n_channels))
+    trials = _trials(_names(block * n_channels), noise, rows(1).targets)
+    ages = np.tile(np.arange(1, ROWS_A_TRIAL + 1) * block - 1, TRIALS)
+    groups = np.arange(TRIALS).repeat(ROWS_A_TRIAL)
+    targets = groups % 2
+    return replace(trials, targets=targets, groups=groups, ages=ages)
+
+
 def windows(n_channels: int) -> Training:
     """Return windows of noise, 1 s of each channel."""
     rng = np.random.default_rng(6)
@@ -130,6 +159,11 @@ Make = Callable[[int], Training]
 CLASSES: Sequence[Make] = (rows, counts, covariances)
 CONTINUOUS: Sequence[Make] = (followed, followed_counts)
 INPUTS: Mapping[str, Sequence[Make]] = {
+    "fbcsp": [band_covariances],
+    "rcca": [locked],
+    "trca": [locked],
+    "xdawn": [epochs],
+    "xdawn_covariance": [epochs],
     "eeg_tcnet": [windows],
     "eegnet": [windows],
     "shallow_convnet": [windows],
