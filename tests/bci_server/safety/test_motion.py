@@ -138,7 +138,10 @@ def test_to_rest_is_the_same_way():
     velocity = replace(at_rest(bounds, "velocity"), values=(0.5, -0.5))
     assert settle(velocity, (0.0, 0.0), "velocity", 0.1).values == pytest.approx((0.3, -0.1))
     grasp = replace(at_rest(bounds, "grasp"), values=(0.9, 0.3))
-    assert settle(grasp, (0.2, 0.2), "grasp", 0.1).values == pytest.approx((0.7, 0.2))
+    opened = settle(grasp, (0.2, 0.2), "grasp", 0.1)
+    assert opened.values == pytest.approx((0.7, 0.2))
+    assert opened.places == (0.0, 0.0)  # only a velocity leads anywhere
+    assert settle(velocity, (0.0, 0.0), "velocity", 0.1).places == pytest.approx((0.05, -0.05))
 
 
 def test_nothing_to_go_to_is_to_stay():
