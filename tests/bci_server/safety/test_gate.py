@@ -273,3 +273,20 @@ def test_nothing_moves_beyond_the_limits_faster_than_they_allow_or_unarmed(
         assert abs(now - was) <= bound.slope * elapsed_s + 1e-12
         if limits is None or state != "running" or stopped or quality == "bad":
             assert abs(now) == pytest.approx(max(0.0, abs(was) - bound.slope * elapsed_s))
+
+
+def test_what_is_not_said_speaks_neither_for_a_command_nor_against_it():
+    assert Situation(state="running", age_ms=1.0) == Situation(
+        state="running",
+        age_ms=1.0,
+        quality="good",
+        stopped=False,
+        fault="",
+        limits=None,
+        is_same_stream=True,
+        sample=0,
+        last_sample=-1,
+        allowance=math.inf,
+        motion=None,
+        elapsed_s=0.0,
+    )
