@@ -15,7 +15,7 @@ _HEAD = """\
 # Leaderboard
 
 Every decoder on every recorded set that suits it, and the peers' own pipelines on the same split.
-Made by `python benchmarks/decoders.py`, which goes on where it was stopped; the numbers are in
+Made by `python benchmarks/all_decoders.py`, which goes on where it was stopped; the numbers are in
 [leaderboard.json](leaderboard.json).
 
 - **Ours** are causal: they run through the code that runs live. *Peers'* pipelines are offline:

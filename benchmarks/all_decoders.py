@@ -5,12 +5,12 @@ Beside it stand chance, the interval, the same with permuted labels (or the trut
 what a fit and a step take, and the size of the model; and the peers' own pipelines, offline, on the
 same split.
 
-    python benchmarks/decoders.py                  # what is not measured yet; docs/leaderboard.*
-    python benchmarks/decoders.py --fast           # without what takes minutes
-    python benchmarks/decoders.py --only p300 lda  # sets or decoders that have one of the words,
-                                                   # in the order of the words
-    python benchmarks/decoders.py --again          # measure anew
-    python benchmarks/decoders.py --page           # write the page from what is there
+    python benchmarks/all_decoders.py            # what is not measured yet; docs/leaderboard.*
+    python benchmarks/all_decoders.py --fast     # without what takes minutes
+    python benchmarks/all_decoders.py --only p300 lda   # sets or decoders that have one of the
+                                                        # words, in the order of the words
+    python benchmarks/all_decoders.py --again    # measure anew
+    python benchmarks/all_decoders.py --page     # write the page from what is there
 
 Each cell is kept in --cache (default: leaderboard-cache) as soon as it is there, by what it was
 made of; so a run that was stopped goes on. Recordings are read from ../shared/data, or
