@@ -126,8 +126,8 @@ def _options(onnxruntime: Any) -> Any:
     # Threads that spin between blocks would take a core from the rest of the line.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    # Numbers too small for a normal float would take a hundred times as long.
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    # Not ``session.set_denormal_as_zero``: it changes the arithmetic of the whole thread, also of
+    # the filters and the gate.
     return options
 
 

@@ -224,9 +224,9 @@ def test_clients_start_and_stop_a_recording_as_often_as_they_like(tmp_path):
     assert answers[3].file is None
     assert answers[4].file.endswith("run-002_eeg.xdf")
     first, second = (load(answers[i].file)["demo"]["time_series"][:, 0] for i in (1, 4))
-    assert first.min() >= 20
-    assert first.max() <= 41
-    assert second.max() == 99
+    assert round(float(first.min())) >= 20
+    assert round(float(first.max())) <= 41
+    assert round(float(second.max())) == 99
     assert all(verify(answers[i].file).verdict == "clean" for i in (1, 4))
 
 

@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner, Result
 
 from bci_server.__main__ import app
-from bci_server.cli.outcome import CommandError, Exit
+from bci_server.cli.outcome import CommandError, Exit, exit_of
 from bci_server.config import BadSession
 from decoders.artifact import Artifact
 from decoders.stage import Mismatch
@@ -78,6 +77,9 @@ def test_a_session_file_with_a_wrong_key_is_refused_before_anything_is_read(
     assert "blocs" in str(result.exception)
 
 
-@pytest.mark.parametrize("arguments", [(), ("session.toml",)])
-def test_without_session_or_recording_it_is_bad_usage(arguments: tuple[str, ...]) -> None:
-    assert run(*arguments).exit_code == Exit.BAD_INPUT
+def test_without_session_or_recording_it_is_bad_usage() -> None:
+    assert run().exit_code == Exit.BAD_INPUT
+    refused = run("session.toml").exception
+    assert refused is not None
+    assert exit_of(refused) == Exit.BAD_INPUT
+    assert "--live" in str(refused)
