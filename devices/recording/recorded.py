@@ -368,7 +368,9 @@ class _Numbers:
         return rows
 
 
-def _event(document: Mapping[str, Any]) -> Event:
+def _event(document: object) -> Event:
+    if not isinstance(document, dict):
+        raise TypeError(f"an event is a table, not {document!r}")
     kind, heard = document.get("kind", "marker"), document.get("heard")  # not in older files
     if kind not in get_args(EventKind):
         raise ValueError(f"no kind of event: {kind!r}")
