@@ -252,9 +252,9 @@ class ReplayStream(Stream):
         ]
         self._n_samples += len(turn.times)
         flat = turn.values.reshape(-1)
-        if not math.isfinite(
-            flat.dot(flat)
-        ):  # a product of large numbers too: then they are counted
+        with np.errstate(over="ignore", invalid="ignore"):
+            square = flat.dot(flat)
+        if not math.isfinite(square):  # or the values are very large: then none is found
             self._n_bad += int(turn.values.size - np.isfinite(turn.values).sum())
 
 

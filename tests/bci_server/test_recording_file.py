@@ -1,11 +1,13 @@
 """What a recording's file holds, and what a reader makes of one that was tampered with."""
 
+import math
 import re
 
 import numpy as np
 import pytest
 
 from bci_server.recording_file import Content, Fed, RecordingFile
+from devices.adapters.replay import Replay
 from devices.device import DeviceRefused
 from devices.recording.checked_file import CheckedFile
 from devices.recording.formats import open_recording
@@ -27,6 +29,18 @@ def recording(tmp_path):
         recording.write(Fed(first, values, times, None, False, float(times[-1]), (), marks))
     recording.end(51.0, "ended", "")
     return file
+
+
+@pytest.mark.parametrize(("value", "n_bad"), [(1e30, 0), (np.inf, 20), (-np.nan, 20)])
+def test_a_replay_counts_values_that_are_no_numbers_and_no_others(tmp_path, value, n_bad):
+    file = tmp_path / "a.xdf"
+    recording = RecordingFile(CheckedFile(file), Content("demo", "amp", SIGNAL), 0.0)
+    values = np.full((10, 2), value, np.float32)
+    recording.write(Fed(0, values, 50.0 + np.arange(10) / 100.0, None, False, 50.09))
+    recording.end(51.0, "ended", "")
+    with Replay(str(file), math.inf).open() as stream:
+        stream.read(0.0)
+        assert stream.health().n_bad == n_bad
 
 
 def test_what_a_client_marked_is_a_marker_at_its_sample(recording):
