@@ -350,8 +350,13 @@ class Loop:
 
     def _attend(self) -> None:
         """Do what was asked from outside."""
+        self._attend_lease()
         while (control := self._controls.take()) is not None:
             self._heed(control)
+            self._attend_lease()  # after each: one may end a lease, and the next give another
+
+    def _attend_lease(self) -> None:
+        """Say neutral and end all stimulation when the lease has ended, by whatever cause."""
         armed = self._guard.lease.limits() is not None
         if armed != self._armed:
             self._armed = armed

@@ -3,7 +3,7 @@
 import pylsl
 import pytest
 
-from bci_server.control import DisarmLease, GiveStimulus, StopNow
+from bci_server.control import ArmLease, DisarmLease, GiveStimulus, StopNow
 from bci_server.safety.lease import Lease
 from bci_server.safety.stimulation import Stimulation
 from bci_server.stimulator import CHANNELS, Stimulator
@@ -93,6 +93,16 @@ def test_the_end_of_the_lease_ends_all_trains(lsl, ending):
     markers = [m for m in bench.out.messages if m.topic == "markers"]
     assert [m.label for m in markers] == ["stimulate S2 40 uA 200 us 50 Hz 0.5 s"]
     assert markers[0].source == "stimulation"
+
+
+def test_another_lease_does_not_take_over_the_trains_of_the_one_before(lsl):
+    taken = ArmLease(call=4, holder="bob", limits={"vx": 0.5})
+    both = [(0.25, DisarmLease(call=3, holder="anna")), (0.25, taken)]
+    bench = Bench(steady(11), [(0.10, ARM), (0.15, FEEL), *both])
+    orders = Orders(bench)
+    bench.run()
+    assert {a.call: a for a in bench.controls.answers}[4].ok
+    assert any(0.25 <= t <= 0.30 for t in orders.stops)
 
 
 def test_a_session_without_the_section_says_so(lsl):
