@@ -58,5 +58,5 @@ $(DEMO): pyproject.toml constraints.txt $(VENV)/.pip
 	@touch $@
 
 $(TEST): pyproject.toml constraints.txt $(VENV)/.pip
-	$(PIP) install --constraint constraints.txt --editable '.[fit,deep,spiking,brainflow,liblsl,export,mcap]' --group dev
+	$(PIP) install --constraint constraints.txt --editable '.[fit,deep,spiking,speech,brainflow,liblsl,export,mcap]' --group dev
 	@touch $@ $(DEMO)

@@ -75,6 +75,8 @@ def token_message(
         segment_final=said.segment_final,
         confidence=said.confidence,
         alternatives=tuple(AlternativeMessage(a.text, a.confidence) for a in said.alternatives),
+        first=said.first,
+        last=said.last,
     )
 
 

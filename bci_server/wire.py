@@ -133,7 +133,11 @@ class AlternativeMessage(msgspec.Struct, frozen=True):
 
 
 class TokenMessage(_Data, frozen=True, kw_only=True, tag="token"):
-    """A piece of speech. Interim: newest wins, by item; final: in order, never skipped."""
+    """A piece of speech. Interim: newest wins, by item; final: in order, never skipped.
+
+    An interim token with an empty text takes back its item. `first` and `last` are the samples at
+    which it begins and ends; -1: not known.
+    """
 
     item: int
     text: str
@@ -142,6 +146,8 @@ class TokenMessage(_Data, frozen=True, kw_only=True, tag="token"):
     segment_final: bool
     confidence: float
     alternatives: tuple[AlternativeMessage, ...] = ()
+    first: int = -1
+    last: int = -1
 
 
 class PredictionMessage(_Data, frozen=True, kw_only=True, tag="prediction"):

@@ -70,6 +70,9 @@ class Training:
     sessions
         (n,) int64: rows of one session (one placement of the electrodes) share a number, ascending
         in the order that the sessions were given; None: all are of one.
+    spoken
+        (m, 2) int64, of a decoder of speech: the group, and a phoneme that was to be said in it
+        (its number in `devices.speech.phonemes.CLASSES`), in the order of time; None for others.
     """
 
     signal: Signal
@@ -80,6 +83,7 @@ class Training:
     unit: str = ""
     ages: NDArray[np.int64] | None = None
     sessions: NDArray[np.int64] | None = None
+    spoken: NDArray[np.int64] | None = None
 
     def part(self, rows: NDArray[np.generic]) -> Training:
         """Return some of the rows, picked by a mask or by their numbers."""
@@ -122,11 +126,13 @@ class Decoder(Protocol):
     """The recipe: a frozen dataclass that is the ``[decoder]`` section of the session file."""
 
     @property
-    def task(self) -> Literal["classes", "continuous"]:
+    def task(self) -> Literal["classes", "continuous", "speech"]:
         """What it decodes, a constant of its class.
 
         ``"classes"``: targets are labels; the decoding gives a `Prediction`. ``"continuous"``:
-        targets are values; the decoding gives a `Command`.
+        targets are values; the decoding gives a `Command`. ``"speech"``: sentences, of which only
+        the phonemes and their order are known; the decoding gives a `Prediction` over
+        `devices.speech.phonemes.CLASSES` at the end of each step, which a language turns to words.
         """
 
     # A decoder to which one class says what the others are like, as a code does, has

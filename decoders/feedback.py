@@ -9,7 +9,10 @@
 ``feedback:target:up:0.1,-0.05`` is a target named up at (0.1, -0.05); ``feedback:label:left`` says
 that left was meant; ``feedback:reward::1`` rewards; ``feedback:error`` says that the last decision
 was wrong; ``feedback:position::0.02,0`` says where the effector is; ``feedback:adapt:off`` and
-``feedback:adapt:rollback:3`` switch the adaptation. A text of any other form is a plain marker.
+``feedback:adapt:rollback:3`` switch the adaptation. Of a decoder of speech are asked, each a label
+of the kind ``speech``: ``finalize`` (what was said is complete), ``reset`` (forget it), ``wrong``
+(the last sentence was not that) or ``wrong THE RIGHT WORDS``, and ``word NAME`` or ``word NAME K AH
+…`` with phonemes (a new word). A text of any other form is a plain marker.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import math
 from typing import cast, get_args
 
 from devices.signal import Event, EventKind
+from devices.speech.phonemes import PHONEMES
 
 __all__ = ["event_of", "problem_with"]
 
@@ -60,6 +64,19 @@ def problem_with(kind: EventKind, label: str, values: tuple[float, ...]) -> str:
             return f"adapt is on, off or rollback, not {label!r}"
         case "adapt" if label == "rollback" and not _is_version(values):
             return "rollback needs one value: the number of a version"
+        case "speech":
+            return _problem_with_speech(label)
+    return ""
+
+
+def _problem_with_speech(label: str) -> str:
+    verb, _, rest = label.partition(" ")
+    if verb not in ("finalize", "reset", "wrong", "word"):
+        return f"speech is finalize, reset, wrong or word, not {verb!r}"
+    if verb == "word" and not rest.strip():
+        return "a new word needs its spelling: word NAME"
+    if verb == "word" and (odd := [p for p in rest.split()[1:] if p not in PHONEMES]):
+        return f"a word is spelled in phonemes of ARPAbet, not {', '.join(odd)}"
     return ""
 
 

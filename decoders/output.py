@@ -63,7 +63,23 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of speech or spelling. An interim one is replaced by the next of its `item`."""
+    """A piece of speech or spelling. An interim one is replaced by the next of its `item`.
+
+    Parameters
+    ----------
+    item
+        Counts up over a session. An interim token with an empty text takes back its item.
+    text, unit
+        What is said.
+    is_final
+        It will not change any more.
+    segment_final
+        The last of an utterance.
+    confidence, alternatives
+        How likely it is, and what else it may be.
+    first, last
+        Samples at which it begins and ends; -1: not known.
+    """
 
     item: int
     text: str
@@ -72,6 +88,8 @@ class Token:
     segment_final: bool = False
     confidence: float = 1.0
     alternatives: tuple[Alternative, ...] = ()
+    first: int = -1
+    last: int = -1
 
 
 @dataclass(frozen=True, slots=True)

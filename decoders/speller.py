@@ -171,6 +171,8 @@ class Spelling:
             self._is_spelled,
             confidence=float(p[best[0]]),
             alternatives=tuple(Alternative(self._characters[i], float(p[i])) for i in best[1:]),
+            first=self._item,
+            last=self._newest,
         )
 
 

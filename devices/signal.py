@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Chunk", "Event", "EventKind", "Marker", "Signal"]
 
-EventKind = Literal["marker", "target", "label", "reward", "error", "position", "adapt"]
+EventKind = Literal["marker", "target", "label", "reward", "error", "position", "adapt", "speech"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,8 @@ class Event:
     kind
         ``"marker"``, or what feedback it is: a ``target`` to reach, the ``label`` that was meant, a
         ``reward``, an ``error`` of the last decision, the ``position`` of the effector; or a switch
-        of the adaptation (``adapt``). See `decoders.feedback`.
+        of the adaptation (``adapt``), or what is asked of a decoder of ``speech``. See
+        `decoders.feedback`.
     values
         Its numbers, if it has any: where the target is, how much reward.
     heard

@@ -58,7 +58,7 @@ class Aligned:
             )
 
     @property
-    def task(self) -> Literal["classes", "continuous"]:
+    def task(self) -> Literal["classes", "continuous", "speech"]:
         """What the decoder behind it says."""
         return self.decoder.task
 

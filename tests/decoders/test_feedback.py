@@ -18,6 +18,9 @@ SIGNAL = Signal(100.0, ("a",), "uV")
         ("feedback:error", "error", "", ()),
         ("feedback:position::0.02,0", "position", "", (0.02, 0.0)),
         ("feedback:adapt:rollback:3", "adapt", "rollback", (3.0,)),
+        ("feedback:speech:finalize", "speech", "finalize", ()),
+        ("feedback:speech:wrong I AM FINE", "speech", "wrong I AM FINE", ()),
+        ("feedback:speech:word KALINA K AH L IY N AH", "speech", "word KALINA K AH L IY N AH", ()),
     ],
 )
 def test_a_marker_may_say_feedback(text, kind, label, values):
@@ -27,6 +30,9 @@ def test_a_marker_may_say_feedback(text, kind, label, values):
 @pytest.mark.parametrize(
     "text",
     [
+        "feedback:speech:sing",
+        "feedback:speech:word",
+        "feedback:speech:word KALINA K AH0",
         "left",
         "feedback",
         "feedback:praise:good",

@@ -1,0 +1,1 @@
+"""What speech is made of: phonemes, and how words are pronounced."""
