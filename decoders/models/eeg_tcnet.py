@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING
 
-from decoders.decoder import Decoding, Training, Weights
-from decoders.onnx_decoding import WindowClasses
 from decoders.sample_names import WindowShape
 from decoders.stage import Mismatch
-from decoders.training.journal import Journal
-from decoders.training.recipe import Trained
-from devices.signal import Signal
+from decoders.training.windows import TrainedOnWindows
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,7 +18,7 @@ _POOLS = 8 * 8
 
 
 @dataclass(frozen=True)
-class EegTcnet(Trained):
+class EegTcnet(TrainedOnWindows):
     """Which class is it, by EEGNet's filters and causal, dilated convolutions over their outputs.
 
     Ingolfsson et al., "EEG-TCNet: an accurate temporal convolutional network for embedded
@@ -45,8 +41,6 @@ class EegTcnet(Trained):
         Share of values that are hidden while it trains: in EEGNet's blocks, and after.
     """
 
-    task: ClassVar[Literal["classes"]] = "classes"
-
     f1: int = 8
     depth: int = 2
     kernel_s: float = 0.128
@@ -68,21 +62,8 @@ class EegTcnet(Trained):
                 f"causal_dropout = {self.causal_dropout}"
             )
 
-    def train(self, training: Training, journal: Journal) -> Weights:
-        """Fit to `training`."""
-        self.need_torch()
-        from decoders.training.classes import fit_classifier
-
-        return fit_classifier(self, training, self.network, journal)
-
     def network(self, shape: WindowShape, n_classes: int) -> nn.Module:
-        """Return a network that is not trained yet.
-
-        Raises
-        ------
-        Mismatch
-            The window is too short for it.
-        """
+        """Return a network that is not trained yet."""
         from decoders.networks.eeg_tcnet import EegTcNet
 
         if shape.n_samples < _POOLS:
@@ -102,9 +83,3 @@ class EegTcnet(Trained):
             self.dropout,
             self.causal_dropout,
         )
-
-    def start(
-        self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
-    ) -> Decoding:
-        """Start a run."""
-        return WindowClasses(labels, signal.n_channels, weights)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING
 
-from decoders.decoder import Decoding, Training, Weights
-from decoders.onnx_decoding import WindowClasses
 from decoders.sample_names import WindowShape
 from decoders.stage import Mismatch
-from decoders.training.journal import Journal
-from decoders.training.recipe import Trained
-from devices.signal import Signal
+from decoders.training.windows import TrainedOnWindows
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,7 +18,7 @@ _POOLS = 4 * 8
 
 
 @dataclass(frozen=True)
-class Eegnet(Trained):
+class Eegnet(TrainedOnWindows):
     """Which class is it, by EEGNet-8,2: filters in time, filters in space, and a summary of each.
 
     Lawhern et al., "EEGNet: a compact convolutional neural network for EEG-based brain-computer
@@ -43,8 +39,6 @@ class Eegnet(Trained):
         across people.
     """
 
-    task: ClassVar[Literal["classes"]] = "classes"
-
     f1: int = 8
     depth: int = 2
     kernel_s: float = 0.5
@@ -59,21 +53,8 @@ class Eegnet(Trained):
                 f"dropout = {self.dropout}"
             )
 
-    def train(self, training: Training, journal: Journal) -> Weights:
-        """Fit to `training`."""
-        self.need_torch()
-        from decoders.training.classes import fit_classifier
-
-        return fit_classifier(self, training, self.network, journal)
-
     def network(self, shape: WindowShape, n_classes: int) -> nn.Module:
-        """Return a network that is not trained yet.
-
-        Raises
-        ------
-        Mismatch
-            The window is too short for it.
-        """
+        """Return a network that is not trained yet."""
         from decoders.networks.eegnet import EegNet
 
         if shape.n_samples < _POOLS:
@@ -90,9 +71,3 @@ class Eegnet(Trained):
             self.depth,
             self.dropout,
         )
-
-    def start(
-        self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
-    ) -> Decoding:
-        """Start a run."""
-        return WindowClasses(labels, signal.n_channels, weights)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING
 
-from decoders.decoder import Decoding, Training, Weights
-from decoders.onnx_decoding import WindowClasses
 from decoders.sample_names import WindowShape
 from decoders.stage import Mismatch
-from decoders.training.journal import Journal
-from decoders.training.recipe import Trained
-from devices.signal import Signal
+from decoders.training.windows import TrainedOnWindows
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +16,7 @@ __all__ = ["ShallowConvnet"]
 
 
 @dataclass(frozen=True)
-class ShallowConvnet(Trained):
+class ShallowConvnet(TrainedOnWindows):
     """Which class is it, by the power of learned filters: filter bank CSP as a network.
 
     Schirrmeister et al., "Deep learning with convolutional neural networks for EEG decoding and
@@ -38,8 +34,6 @@ class ShallowConvnet(Trained):
     dropout
         Share of the powers that are hidden while it trains.
     """
-
-    task: ClassVar[Literal["classes"]] = "classes"
 
     filters: int = 40
     kernel_s: float = 0.1
@@ -60,21 +54,8 @@ class ShallowConvnet(Trained):
                 f"kernel_s = {self.kernel_s}, pool_s = {self.pool_s}, stride_s = {self.stride_s}"
             )
 
-    def train(self, training: Training, journal: Journal) -> Weights:
-        """Fit to `training`."""
-        self.need_torch()
-        from decoders.training.classes import fit_classifier
-
-        return fit_classifier(self, training, self.network, journal)
-
     def network(self, shape: WindowShape, n_classes: int) -> nn.Module:
-        """Return a network that is not trained yet.
-
-        Raises
-        ------
-        Mismatch
-            The window is too short for it.
-        """
+        """Return a network that is not trained yet."""
         from decoders.networks.shallow_convnet import ShallowConvNet
 
         kernel, pool, stride = (
@@ -96,9 +77,3 @@ class ShallowConvnet(Trained):
             self.filters,
             self.dropout,
         )
-
-    def start(
-        self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
-    ) -> Decoding:
-        """Start a run."""
-        return WindowClasses(labels, signal.n_channels, weights)
