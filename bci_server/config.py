@@ -6,6 +6,7 @@ is said all at once, each with its section, its line, both values, and what was 
 
 from __future__ import annotations
 
+import importlib
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ from decoders.describe import describe, describe_pipeline
 from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
 from decoders.probabilities import Probabilities
+from decoders.speech.sentences import Sentences
+from decoders.speech.speaking import Language
 from decoders.speller import Speller
 from decoders.stage import Chain, Stage
 from decoders.trials import Trials
@@ -46,6 +49,7 @@ __all__ = [
 
 T = TypeVar("T")
 
+_LANGUAGE = "decoders.speech.language"
 _SECTIONS = (
     "name",
     "device",
@@ -57,6 +61,8 @@ _SECTIONS = (
     "probabilities",
     "uncued",
     "speller",
+    "sentences",
+    "language",
     "target",
     "commands",
     "safety",
@@ -65,6 +71,22 @@ _SECTIONS = (
     "record",
     "adaptation",
 )
+
+
+_NOT_FOR_SPEECH = {
+    "trials": "a decoder of speech learns from [sentences], not from trials: remove this section",
+    "probabilities": "phonemes are weighed by the [language], not by this: remove this section",
+    "uncued": "a decoder of speech needs no cue: remove this section",
+    "speller": "a decoder of speech spells by itself: remove this section",
+    "target": "a decoder of speech learns from [sentences], not from values: remove this section",
+    "commands": "a decoder of speech gives no commands: remove this section",
+}
+_FOR_SPEECH = {
+    "sentences": "only a decoder of speech learns from sentences; this one learns from [trials] or "
+    "a [target]: remove this section",
+    "language": "only a decoder of speech gives phonemes to make words of: remove this section, or "
+    'take kind = "speech" under [decoder]',
+}
 
 
 class BadSession(Exception):
@@ -313,6 +335,13 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
         _check_speller(speller, trials, problems)
     if speller is not None and uncued is not None:
         problems.add(Section("speller"), "characters are not spelled without cues: remove [uncued]")
+    sentences = _fixed(document, "sentences", Sentences, problems)
+    language = _language(document, folder, problems)
+    if decoder is not None and decoder.task == "speech":
+        sentences = sentences or Sentences()
+        _refuse(_NOT_FOR_SPEECH, document, problems)
+    elif decoder is not None:
+        _refuse(_FOR_SPEECH, document, problems)
     target = _fixed(document, "target", Target, problems)
     commands = _fixed(document, "commands", Commands, problems)
     safety = _safety(document, blocks, folder, problems)
@@ -336,6 +365,8 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
         probabilities,
         uncued,
         speller,
+        sentences,
+        language,
     )
     return Session(
         name,
@@ -351,6 +382,22 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
         record,
         stimulation=stimulation,
     )
+
+
+def _refuse(sections: Mapping[str, str], document: Mapping[str, Any], problems: Problems) -> None:
+    for name, why in sections.items():
+        if name in document:
+            problems.add(Section(name), why)
+
+
+def _language(document: Mapping[str, Any], folder: Path, problems: Problems) -> Language | None:
+    table = _table(document, "language", problems)
+    if table is None:
+        return None
+    if table.get("folder") and isinstance(table["folder"], str):
+        table["folder"] = str(folder / Path(table["folder"]).expanduser())
+    recipe: type[Language] = importlib.import_module(_LANGUAGE).Language
+    return build(recipe, table, Section("language"), problems)
 
 
 def _safety(

@@ -53,6 +53,8 @@ __all__ = ["Options", "conduct", "main", "shape_of"]
 
 _LOOK_AGAIN_S = 0.5
 _SAY_AGAIN_S = 0.5
+_WARM_UP_S = 0.5
+"""Long enough that a decoder which says something every few blocks has said it."""
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +147,7 @@ def _warm_up(session: Session, artifact: Artifact) -> None:
     """Decode some noise, so that the first real samples find every module loaded."""
     signal = artifact.signal
     run = artifact.run(signal, session.pipeline, session.decoder)
-    n = 3 * run.hop
+    n = max(3 * run.hop, round(_WARM_UP_S * signal.rate_hz))
     noise = np.random.default_rng(0).standard_normal((n, signal.n_channels), np.float32)
     for _ in run.feed(Chunk(np.arange(n) / signal.rate_hz, noise)):
         pass
@@ -257,13 +259,14 @@ def _loop(
         decoder, shape = DecoderName("none", "", ""), None
     else:
         run = artifact.run(stream.signal, session.pipeline, session.decoder)
-        decoder = DecoderName(artifact.kind, artifact.versions.get("bci-server", ""), artifact.hash)
+        version = artifact.versions.get("bci-server", "")
+        decoder = DecoderName(artifact.kind, version, artifact.hash, run.language)
         shape = shape_of(session, artifact)
     sinks: list[Sink] = [end]
     if session.outlet.lsl and artifact is not None:
-        labels = artifact.labels if session.decoder.task == "classes" else ()
+        labels = () if session.decoder.task == "continuous" else artifact.labels
         sinks.append(LslOutlets(session.name, shape, labels))
-    recorder = _recorder(session, artifact, stream, clock)
+    recorder = _recorder(session, artifact, run.language, stream, clock)
     audit = None if shape is None else _audit(session, stream, decoder, clock)
     guard = Guard(shape, session.safety, decoder, clock, audit)
     stimulator = None
@@ -326,7 +329,7 @@ def _undecoded(session: Session, stream: Stream) -> Run:
 
 
 def _recorder(
-    session: Session, artifact: Artifact | None, stream: Stream, clock: Clock
+    session: Session, artifact: Artifact | None, language: str, stream: Stream, clock: Clock
 ) -> Recorder | None:
     if session.record is None:
         return None
@@ -345,6 +348,7 @@ def _recorder(
             "session_file": session.text,
             "decoder": "none" if artifact is None else artifact.kind,
             "model": "" if artifact is None else artifact.hash,
+            **({"language": language} if language else {}),
         },
     )
     return Recorder(session.record, content, clock)

@@ -148,7 +148,7 @@ def replay(
                 difference = Difference(number, old, new)
         if then is not None:
             then(run)
-        notes = (*recorded.notes, *was.notes, *_why_not(stream, recorded, artifact))
+        notes = (*recorded.notes, *was.notes, *_why_not(stream, recorded, artifact, run))
         wall_s = clock.now() - begun_s
         signal_s = lines.n_samples / stream.signal.rate_hz
         return Replayed(
@@ -267,10 +267,15 @@ class _Then:
             self.sha256 = hashed.sha256
 
 
-def _why_not(stream: ReplayStream, recorded: Recorded, artifact: Artifact) -> Iterator[str]:
+def _why_not(
+    stream: ReplayStream, recorded: Recorded, artifact: Artifact, run: Run
+) -> Iterator[str]:
     then = recorded.about.get("model", "")
     if then and then != artifact.hash:
         yield f"another model decoded then: {then}; now it is {artifact.hash}"
+    language = recorded.about.get("language", "")
+    if language and language != run.language:
+        yield f"another language then: {language}; now it is {run.language or 'none'}"
     if stream.first_sample:
         yield (
             f"it begins {stream.first_sample} samples after the session did: what the decoder "

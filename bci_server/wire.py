@@ -68,12 +68,16 @@ class Ledger(msgspec.Struct, frozen=True):
     published_s: float = 0.0
 
 
-class DecoderName(msgspec.Struct, frozen=True):
-    """Which decoder spoke: its kind, the version of its artifact, the artifact's hash."""
+class DecoderName(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which decoder spoke: its kind, the version of its artifact, the artifact's hash.
+
+    `language` is the hash of the language that makes words of phonemes; left out without one.
+    """
 
     name: str
     version: str
     hash: str
+    language: str = ""
 
 
 class _Data(msgspec.Struct, tag_field="type", frozen=True, kw_only=True):

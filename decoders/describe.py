@@ -22,12 +22,16 @@ def describe(recipe: object) -> dict[str, Any]:
 
 
 def describe_pipeline(pipeline: Pipeline) -> dict[str, Any]:
-    """Return the hop, the stages, the trials and more; channels belong to the signal."""
+    """Return the hop, the stages, the trials and more.
+
+    Channels belong to the signal. A language belongs to nobody's model: it may change.
+    """
     trials, lost = pipeline.trials, pipeline.lost_channels
     more = {
         "lost_channels": lost,
         "probabilities": pipeline.probabilities,
         "uncued": pipeline.uncued,
+        "sentences": pipeline.sentences,
     }
     described = {name: describe(recipe) for name, recipe in more.items() if recipe is not None}
     return described | {

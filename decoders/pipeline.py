@@ -19,6 +19,8 @@ from decoders.events import Binding
 from decoders.lost_channels import Found, LostChannels, Others, Reason, Watch
 from decoders.output import Output
 from decoders.probabilities import Probabilities
+from decoders.speech.sentences import Sentences
+from decoders.speech.speaking import Language, Speech
 from decoders.speller import Speller
 from decoders.stage import Chain, Step
 from decoders.stopping import Stopping
@@ -95,6 +97,10 @@ class Pipeline:
         Decisions at any time, without a cue; None: trials end with one.
     speller
         What characters its trials, which are flashes, spell; None: none.
+    sentences
+        Cued sentences, for a decoder of speech; None for others.
+    language
+        What turns the phonemes of a decoder of speech to words; None: it says phonemes alone.
     """
 
     hop_s: float
@@ -106,6 +112,8 @@ class Pipeline:
     probabilities: Probabilities | None = None
     uncued: Uncued | None = None
     speller: Speller | None = None
+    sentences: Sentences | None = None
+    language: Language | None = None
 
     @property
     def stop_error(self) -> float:
@@ -130,6 +138,8 @@ class Pipeline:
         ------
         Mismatch
             The signal does not suit the blocks, a stage or the decoder.
+        ArtifactError
+            The language cannot be read.
         """
         return Run(self, signal, start_decoding, stopping, others)
 
@@ -200,6 +210,9 @@ class Run:
         self._stopping = stopping
         self._speller = pipeline.speller
         self._start_decoding = start_decoding
+        self._speech: Speech | None = None
+        if pipeline.language is not None:
+            self._speech = Speech(pipeline.language.load(), self.signal.rate_hz, self.hop)
         self._restart()
 
     @property
@@ -207,6 +220,11 @@ class Run:
         """The decoder that learns, with its versions; None for one that does not."""
         start = self._start_decoding
         return start.adaptive if isinstance(start, AdaptiveStart) else None
+
+    @property
+    def language(self) -> str:
+        """Hash of the language; empty without one."""
+        return "" if self._speech is None else self._speech.hash
 
     def _restart(self) -> None:
         self._decoding = self._start_decoding(self._extraction.features)
@@ -226,6 +244,8 @@ class Run:
         for block, features, found in self._extraction.feed(chunk, markers, events):
             if features.gap:
                 self._restart()
+                if self._speech is not None:
+                    self._speech.restart()
             moment = features.moment
             if self._deciding is not None:
                 moment = self._deciding.begin(moment)
@@ -234,6 +254,8 @@ class Run:
                 outputs = self._deciding(outputs, moment)
             if self._spelling is not None:
                 outputs = self._spelling(outputs, moment)
+            if self._speech is not None:
+                outputs = self._speech(outputs, moment)
             bad = tuple(found.reasons) if found.filled is None else ()
             yield Decoded(moment, outputs, features.gap, bad, block.chunk, found.reasons)
 

@@ -31,6 +31,7 @@ def plugins(tmp_path, monkeypatch):
         [bci_server.decoders]
         sides = stranger_sides
         follow = stranger_follow
+        mouth = stranger_mouth
         """)
     )
     for name, source in _MODULES.items():
@@ -83,6 +84,15 @@ _MODULES = {
         class Follow:
             shrinkage: float = 0.1
             task = "continuous"
+        """,
+    "stranger_mouth": """
+        from dataclasses import dataclass
+        __all__ = ["Mouth"]
+
+        @dataclass(frozen=True)
+        class Mouth:
+            shrinkage: float = 0.1
+            task = "speech"
         """,
     "stranger_sides": """
         from dataclasses import dataclass

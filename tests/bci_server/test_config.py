@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 from dataclasses import replace
 
 import pytest
@@ -10,9 +11,11 @@ from decoders.calibration import calibrate
 from decoders.describe import describe, describe_pipeline
 from decoders.models.aligned import Aligned
 from decoders.models.ridge import Ridge
+from decoders.speech.sentences import Sentences
 from decoders.stage import Chain
 from devices.signal import Signal
 from tests.decoders.made import followed
+from tests.decoders.speech import spelling
 
 GOOD = """
 name = "imagery"
@@ -226,3 +229,63 @@ model = "m"
     assert with_recipes(other, model).pipeline.stages == session.pipeline.stages
     found = problems(nested.replace("low_hz", "lo_hz"), tmp_path)
     assert any("unknown key 'lo_hz'" in line for line in found)
+
+
+SPEECH = """
+name = "speech"
+[device]
+kind = "stranger"
+board = "array"
+[blocks]
+hop_s = 0.02
+[decoder]
+kind = "mouth"
+model = "models/speech"
+[sentences]
+after_s = 0.5
+[language]
+folder = "languages/english"
+"""
+
+
+@pytest.fixture
+def speech(plugins, monkeypatch):
+    monkeypatch.setitem(sys.modules, "decoders.speech.language", spelling)
+
+
+def test_a_session_of_speech_has_sentences_and_a_language(speech, tmp_path):
+    session = parse_session(SPEECH, tmp_path)
+    assert session.pipeline.sentences == Sentences(after_s=0.5)
+    assert session.pipeline.language.folder == str(tmp_path / "languages/english")
+    without = SPEECH.partition("[sentences]")[0]
+    assert parse_session(without, tmp_path).pipeline.sentences == Sentences()
+    assert parse_session(without, tmp_path).pipeline.language is None
+
+
+def test_a_language_is_no_part_of_a_model(speech, tmp_path):
+    pipeline = parse_session(SPEECH, tmp_path).pipeline
+    without = replace(pipeline, language=None)
+    assert describe_pipeline(pipeline) == describe_pipeline(without)
+    assert describe_pipeline(pipeline)["sentences"]["after_s"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"mouth"', '"sides"', "[language], line 13: only a decoder of speech gives phonemes"),
+        ('"mouth"', '"sides"', "[sentences], line 11: only a decoder of speech learns from"),
+        ("[sentences]\nafter_s = 0.5", "[trials]", "[trials], line 11: a decoder of speech learns"),
+        ("[sentences]\nafter_s = 0.5", '[target]\nstream = "truth"', "not from values"),
+        ("[sentences]\nafter_s = 0.5", "[uncued]\nerror_rate = 0.1", "needs no cue"),
+        ("[sentences]\nafter_s = 0.5", "[probabilities]", "[probabilities], line 11: phonemes"),
+        ("[language]", '[commands]\nnames = ["x"]\nvalues = {}\n[language]', "no commands"),
+        ("after_s", "after", "unknown key 'after'; did you mean 'after_s'?"),
+        ("0.5", "-0.5", "sentences need after_s >= 0"),
+        ("folder =", "fodler =", "unknown key 'fodler'; did you mean 'folder'?"),
+        ("[language]", "[[language]]", "must be a section: [language]"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_with_speech_is_refused(speech, tmp_path, old, new, said):
+    assert old in SPEECH
+    found = problems(SPEECH.replace(old, new, 1), tmp_path)
+    assert any(said in problem for problem in found), found
