@@ -27,8 +27,8 @@ from decoders.describe import describe, describe_pipeline
 from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
 from decoders.probabilities import Probabilities
+from decoders.speech.running import Language
 from decoders.speech.sentences import Sentences
-from decoders.speech.speaking import Language
 from decoders.speller import Speller
 from decoders.stage import Chain, Stage
 from decoders.trials import Trials
@@ -181,6 +181,16 @@ class Session:
     def with_device(self, device: Device) -> Session:
         """Return the same session on another device."""
         return replace(self, device=device)
+
+    def in_memory(self) -> Session:
+        """Return the same session with its language loaded, for all runs that it starts.
+
+        Raises
+        ------
+        ArtifactError
+            The language cannot be read.
+        """
+        return replace(self, pipeline=self.pipeline.in_memory())
 
     def with_model(self, model: Path) -> Session:
         """Return the same session with another model."""

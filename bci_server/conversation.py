@@ -37,14 +37,18 @@ from bci_server.wire import (
     Disarm,
     ErrorMessage,
     FeedbackCall,
+    Finalize,
     MarkerCall,
     Ping,
     Renew,
+    Reset,
     Result,
     Stimulate,
     Stop,
     Subscribe,
     Unsubscribe,
+    Word,
+    Wrong,
 )
 
 __all__ = ["BAD_MESSAGE", "UNAUTHORIZED", "WRONG_DATA", "Conversation", "NotUnderstood", "decode"]
@@ -53,11 +57,26 @@ WRONG_DATA = 1003
 BAD_MESSAGE = 4400
 UNAUTHORIZED = 4401
 
-_NEEDS_CONTROL = (MarkerCall, FeedbackCall, Adapt, Stimulate, Arm, Renew, Disarm, Clear)
-_EngineCall = MarkerCall | FeedbackCall | Adapt | Stimulate | Arm | Renew | Disarm | Stop | Clear
+_SpeechCall = Finalize | Reset | Wrong | Word
+_NEEDS_CONTROL = (
+    *(MarkerCall, FeedbackCall, Adapt, Finalize, Reset, Wrong, Word),
+    *(Stimulate, Arm, Renew, Disarm, Clear),
+)
+_EngineCall = (
+    MarkerCall
+    | FeedbackCall
+    | Adapt
+    | _SpeechCall
+    | Stimulate
+    | Arm
+    | Renew
+    | Disarm
+    | Stop
+    | Clear
+)
 _TYPES = (
-    "auth, subscribe, unsubscribe, ping, marker, feedback, adapt, stimulate, arm, renew, disarm, "
-    "stop, clear"
+    "auth, subscribe, unsubscribe, ping, marker, feedback, adapt, finalize, reset, wrong, word, "
+    "stimulate, arm, renew, disarm, stop, clear"
 )
 
 _log = structlog.get_logger(__name__)
@@ -248,6 +267,8 @@ class Conversation:
             case Adapt():
                 version = () if message.version is None else (float(message.version),)
                 return Mark(label=message.action, kind="adapt", values=version)
+            case Finalize() | Reset() | Wrong() | Word():
+                return Mark(label=_asked(message), kind="speech")
             case Stimulate():
                 return GiveStimulus(
                     holder=self._holder,
@@ -268,6 +289,20 @@ class Conversation:
             case Clear():
                 return ClearStop(holder=self._holder)
         assert_never(message)
+
+
+def _asked(call: _SpeechCall) -> str:
+    """Return what is asked of a language, as the label of an event; see `decoders.feedback`."""
+    match call:
+        case Finalize():
+            return "finalize"
+        case Reset():
+            return "reset"
+        case Wrong():
+            return " ".join(["wrong", *call.text.split()])
+        case Word():
+            return " ".join(["word", call.text, *call.phonemes])
+    assert_never(call)
 
 
 def _forbidden(id_: int, scope: Scope) -> Result:

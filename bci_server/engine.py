@@ -134,6 +134,7 @@ def conduct(
     artifact = None
     if needs_model or session.model.exists():
         artifact = Artifact.load(session.model)
+        session = session.in_memory()
         with threadpool_limits(1):
             _warm_up(session, artifact)
     stream = _open(session, end, clock)

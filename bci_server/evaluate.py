@@ -105,6 +105,7 @@ def evaluate(
     else:
         tally = ContinuousTally(tuple(target) or artifact.labels, controls)
     passing = _Passing(artifact, tally, clock, progress)
+    pipeline = pipeline.in_memory()
     # As live: threads of the linear algebra library sum in another order.
     with threadpool_limits(limits=1):
         for device in recordings:

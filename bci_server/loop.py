@@ -398,6 +398,11 @@ class Loop:
             fix = "add [adaptation] to its file and restart it"
             self._controls.answer(Answer(call=mark.call, ok=False, error=error, fix=fix))
             return
+        if mark.kind == "speech" and not self._run.language:
+            error = "this session makes no words of speech, so there is nothing to do this to"
+            fix = "ask a session whose decoder is of speech, with a [language] section"
+            self._controls.answer(Answer(call=mark.call, ok=False, error=error, fix=fix))
+            return
         newest = max(0, self._n_samples - 1)
         if mark.sample is not None and mark.sample > newest:
             error = f"sample {mark.sample} has not come yet; the newest is {newest}"

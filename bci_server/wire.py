@@ -399,6 +399,41 @@ class Adapt(_Call, frozen=True, kw_only=True, tag="adapt"):
             raise ValueError("version goes with rollback, and rollback with a version")
 
 
+class Finalize(_Call, frozen=True, kw_only=True, tag="finalize"):
+    """Say that what was spoken is complete: its words become final now, without a pause."""
+
+
+class Reset(_Call, frozen=True, kw_only=True, tag="reset"):
+    """Forget what is being spoken: its interim tokens are taken back; final ones stay."""
+
+
+class Wrong(_Call, frozen=True, kw_only=True, tag="wrong"):
+    """Say that the last sentence was not that; `text` is what was meant, where it is known.
+
+    Final tokens do not change: the client rewrites what it shows, and adaptation learns from it.
+    """
+
+    text: Annotated[str, msgspec.Meta(max_length=512)] = ""
+
+
+class Word(_Call, frozen=True, kw_only=True, tag="word"):
+    """Add a word, such as a name: without a space, and, if it is known, how it is spoken.
+
+    `phonemes` are of ARPAbet, without stress.
+    """
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    phonemes: Annotated[tuple[str, ...], msgspec.Meta(max_length=64)] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.text.split()) != 1 or self.text != self.text.strip():
+            raise ValueError(f"a new word is one word, not {self.text!r}")
+        if odd := [p for p in self.phonemes if len(p.split()) != 1]:
+            raise ValueError(f"a phoneme is one of ARPAbet, not {odd[0]!r}")
+        if problem := problem_with("speech", " ".join(("word", self.text, *self.phonemes)), ()):
+            raise ValueError(problem)
+
+
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far and how fast one command may go.
 
@@ -479,6 +514,10 @@ ClientMessage = (
     | MarkerCall
     | FeedbackCall
     | Adapt
+    | Finalize
+    | Reset
+    | Wrong
+    | Word
     | Stimulate
     | Arm
     | Renew

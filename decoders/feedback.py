@@ -26,6 +26,7 @@ from devices.speech.phonemes import PHONEMES
 __all__ = ["event_of", "problem_with"]
 
 _PREFIX = "feedback"
+_SPEECH = "feedback:speech:"  # words may hold a colon
 _KINDS = frozenset(get_args(EventKind)) - {"marker"}
 _MOST_PARTS = 4
 _LARGEST = 1e12
@@ -33,7 +34,7 @@ _LARGEST = 1e12
 
 def event_of(sample: int, text: str) -> Event:
     """Return what a marker's text says, bound to `sample`."""
-    parts = text.split(":")
+    parts = text.split(":", 2 if text.startswith(_SPEECH) else -1)
     if parts[0] != _PREFIX or not 2 <= len(parts) <= _MOST_PARTS or parts[1] not in _KINDS:
         return Event(sample, text)
     label, listed = (*parts[2:], "", "")[:2]

@@ -6,7 +6,9 @@ SHA-256 over the outputs in order. Each one is
   float64, the decision as text (empty: none), the cue's sample as int64 (-1: none); or
 - ``C``, then the sample as int64, the number of values as uint32, each value as float64, as
   decoded, before any gate; or
-- ``T``, then the sample and the item as int64, the text, and one byte: 1 for final, else 0; or
+- ``T``, then the sample and the item as int64, the text, one byte: 1 for final, plus 2 for the
+  last of its utterance, the confidence as float64, its first and last sample as int64, the number
+  of alternatives as uint32, and each one's text and confidence as float64; or
 - ``A``, then the sample and the version's number as int64, and its hash as text.
 
 Numbers are little-endian; a text is the number of its bytes as uint32, then UTF-8. Whoever reads
@@ -19,10 +21,51 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Sequence
+from typing import Protocol
 
 from decoders.output import Adapted, Command, Output, Prediction
 
 __all__ = ["OutputHash"]
+
+
+class Reading(Protocol):
+    """Another reading of a token, or of its message."""
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+
+    @property
+    def confidence(self) -> float:
+        """How likely it is."""
+
+
+class Spoken(Reading, Protocol):
+    """What a token and its message have in common."""
+
+    @property
+    def item(self) -> int:
+        """Its number."""
+
+    @property
+    def is_final(self) -> bool:
+        """It will not change any more."""
+
+    @property
+    def segment_final(self) -> bool:
+        """The last of an utterance."""
+
+    @property
+    def alternatives(self) -> Sequence[Reading]:
+        """What else it may be."""
+
+    @property
+    def first(self) -> int:
+        """Where it begins."""
+
+    @property
+    def last(self) -> int:
+        """Where it ends."""
 
 
 class OutputHash:
@@ -40,7 +83,7 @@ class OutputHash:
         elif isinstance(output, Adapted):
             self.version(sample, output.version, output.hash)
         else:
-            self.token(sample, output.item, output.text, is_final=output.is_final)
+            self.token(sample, output)
 
     def prediction(
         self,
@@ -58,10 +101,16 @@ class OutputHash:
         """Take in a command's values, or the field ``decoded`` of its message."""
         self._sha256.update(_numbers(b"C", sample, values))
 
-    def token(self, sample: int, item: int, text: str, *, is_final: bool) -> None:
-        """Take in a token, or the fields of its message."""
-        self._sha256.update(b"T" + struct.pack("<qq", sample, item))
-        self._sha256.update(_text(text) + bytes([is_final]))
+    def token(self, sample: int, token: Spoken) -> None:
+        """Take in a token, or its message."""
+        self._sha256.update(b"T" + struct.pack("<qq", sample, token.item) + _text(token.text))
+        marks = token.is_final + 2 * token.segment_final
+        others = token.alternatives
+        self._sha256.update(
+            struct.pack("<BdqqI", marks, token.confidence, token.first, token.last, len(others))
+        )
+        for other in others:
+            self._sha256.update(_text(other.text) + struct.pack("<d", other.confidence))
 
     def version(self, sample: int, number: int, hash_: str) -> None:
         """Take in a change of version, or the fields of its message."""

@@ -7,7 +7,7 @@ no clock, no socket, no file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,8 +19,8 @@ from decoders.events import Binding
 from decoders.lost_channels import Found, LostChannels, Others, Reason, Watch
 from decoders.output import Output
 from decoders.probabilities import Probabilities
+from decoders.speech.running import InMemory, Language, Speech
 from decoders.speech.sentences import Sentences
-from decoders.speech.speaking import Language, Speech
 from decoders.speller import Speller
 from decoders.stage import Chain, Step
 from decoders.stopping import Stopping
@@ -121,6 +121,18 @@ class Pipeline:
         if self.speller is not None:
             return self.speller.stop_error
         return 0.0 if self.trials is None else self.trials.stop_error
+
+    def in_memory(self) -> Pipeline:
+        """Return the same pipeline with its language loaded, for all runs that it starts.
+
+        Raises
+        ------
+        ArtifactError
+            The language cannot be read.
+        """
+        if self.language is None:
+            return self
+        return replace(self, language=InMemory(self.language.load()))
 
     def start(
         self,

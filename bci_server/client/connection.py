@@ -28,11 +28,13 @@ from bci_server.wire import (
     FeaturesMessage,
     FeedbackCall,
     FeedbackKind,
+    Finalize,
     Hello,
     Limit,
     MarkerCall,
     Ping,
     Renew,
+    Reset,
     Result,
     ResumeFrom,
     ServerMessage,
@@ -42,6 +44,8 @@ from bci_server.wire import (
     Subscribe,
     Topic,
     Unsubscribe,
+    Word,
+    Wrong,
 )
 
 __all__ = ["Client", "connect"]
@@ -53,6 +57,10 @@ _Call = (
     | MarkerCall
     | FeedbackCall
     | Adapt
+    | Finalize
+    | Reset
+    | Wrong
+    | Word
     | Stimulate
     | Arm
     | Renew
@@ -251,6 +259,34 @@ class Client:
     ) -> None:
         """Switch the adaptation, or roll back to an earlier version of the decoder."""
         await self.ask(Adapt(id=0, action=action, version=version))
+
+    async def finalize(self) -> int | None:
+        """Make final what is being spoken, and return the sample that this was bound to.
+
+        Raises
+        ------
+        CallRefused
+            As for all that is asked about speech: the session makes no words of it.
+        """
+        return (await self.ask(Finalize(id=0))).sample
+
+    async def reset(self) -> int | None:
+        """Forget what is being spoken, and return the sample that this was bound to."""
+        return (await self.ask(Reset(id=0))).sample
+
+    async def wrong(self, text: str = "") -> int | None:
+        """Say that the last sentence was not that, and, if it is known, what it was."""
+        return (await self.ask(Wrong(id=0, text=text))).sample
+
+    async def word(self, text: str, phonemes: Sequence[str] = ()) -> int | None:
+        """Teach a word, such as a name, and how it is spoken: ``("K", "AH", "M")``.
+
+        Raises
+        ------
+        ValueError
+            It is not one word, or these are no phonemes of ARPAbet.
+        """
+        return (await self.ask(Word(id=0, text=text, phonemes=tuple(phonemes)))).sample
 
     async def stimulate(
         self,

@@ -70,6 +70,9 @@ class Speaking:
         self.heard, self.said = [], self.text
         return [ended]
 
+    def again(self):
+        return Speaking(self.hop, self.lower, self.words)
+
     @property
     def text(self):
         known = self.words.get(tuple(self.heard))

@@ -1,4 +1,4 @@
-"""What a language is to a run: it is loaded once, begins anew after each gap, and adds tokens.
+"""What a language is to a run: loaded once, begun anew after each gap, it adds tokens.
 
 A language is no part of the model: it can be exchanged without calibrating again. So a run says
 which one it uses, by its hash.
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from decoders.decoder import Event, Moment
+from decoders.decoder import Moment
 from decoders.output import Output, Token
 
-__all__ = ["Language", "Loaded", "Speaking", "Speech"]
+__all__ = ["InMemory", "Language", "Loaded", "Speaking", "Speech"]
 
 
 class Speaking(Protocol):
@@ -22,9 +22,11 @@ class Speaking(Protocol):
     def __call__(self, outputs: Sequence[Output], moment: Moment) -> Sequence[Output]:
         """Return the outputs of one block, and the tokens that follow from them.
 
-        What is asked of it, such as ``finalize``, are events of the kind ``speech``. Items are not
-        used again after another start on the same stream: they grow with `moment`.
+        What is asked of it, such as ``finalize``, are events of the kind ``speech``.
         """
+
+    def again(self) -> Speaking:
+        """Start anew after a gap: with the words that were added, and counting items on."""
 
 
 class Loaded(Protocol):
@@ -54,11 +56,25 @@ class Language(Protocol):
         """
 
 
-class Speech:
-    """A language on a whole stream, with its gaps.
+class InMemory:
+    """A language that is loaded already: for several runs of one process.
 
-    A gap ends what was being said: its interim tokens are taken back. Words that were taught stay
-    known.
+    Parameters
+    ----------
+    loaded
+        The language.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+
+    def load(self) -> Loaded:
+        """Return it."""
+        return self._loaded
+
+
+class Speech:
+    """A language on a whole stream; a gap ends what was being said, and takes it back.
 
     Parameters
     ----------
@@ -70,11 +86,7 @@ class Speech:
 
     def __init__(self, loaded: Loaded, rate_hz: float, hop: int) -> None:
         self._loaded = loaded
-        self._rate_hz = rate_hz
-        self._hop = hop
         self._speaking = loaded.start(rate_hz, hop)
-        self._taught: list[Event] = []
-        self._again: tuple[Event, ...] = ()
         self._open: dict[int, Token] = {}
         self._left: list[Token] = []
 
@@ -85,9 +97,8 @@ class Speech:
 
     def restart(self) -> None:
         """Begin anew: samples are missing before the next block."""
-        self._speaking = self._loaded.start(self._rate_hz, self._hop)
-        self._again = tuple(self._taught)
-        self._left = [
+        self._speaking = self._speaking.again()
+        self._left += [
             replace(token, text="", confidence=0.0, alternatives=())
             for token in self._open.values()
         ]
@@ -95,10 +106,8 @@ class Speech:
 
     def __call__(self, outputs: Sequence[Output], moment: Moment) -> Sequence[Output]:
         """Return the outputs, with tokens."""
-        left, again = self._left, self._again
-        self._left, self._again = [], ()
-        self._taught += [e for e in moment.events if is_word(e)]
-        said = self._speaking(outputs, replace(moment, events=(*again, *moment.events)))
+        left, self._left = self._left, []
+        said = self._speaking(outputs, moment)
         for output in said:
             if isinstance(output, Token):
                 self._note(output)
@@ -109,8 +118,3 @@ class Speech:
             self._open.pop(token.item, None)
         else:
             self._open[token.item] = token
-
-
-def is_word(event: Event) -> bool:
-    """Say whether an event teaches a new word."""
-    return event.kind == "speech" and event.label.startswith("word ")
