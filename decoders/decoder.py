@@ -57,7 +57,9 @@ class Training:
     features
         (n, n_features) float64, in the order of time.
     targets
-        (n,) int64, index into `labels`; or (n, n_names) float64 for a continuous decoder.
+        (n,) int64, index into `labels`; or (n, n_names) float64 for a continuous decoder. Of a
+        decoder of speech, (n,) int64: rows that follow each other without a gap, from sentence to
+        sentence, share a number.
     groups
         (n,) int64: rows of one trial (or of one stretch without a gap) share a number. Rows of
         one group are consecutive and evenly spaced.
@@ -66,7 +68,8 @@ class Training:
     unit
         Unit of a continuous target; empty for classes.
     ages
-        (n,) int64: how many samples after its trial's cue each row ends; None without trials.
+        (n,) int64: how many samples after its trial's cue, or its sentence's begin, each row ends;
+        below 0 in the silence before a sentence. None without trials.
     sessions
         (n,) int64: rows of one session (one placement of the electrodes) share a number, ascending
         in the order that the sessions were given; None: all are of one.
@@ -87,6 +90,9 @@ class Training:
 
     def part(self, rows: NDArray[np.generic]) -> Training:
         """Return some of the rows, picked by a mask or by their numbers."""
+        spoken = self.spoken
+        if spoken is not None:
+            spoken = spoken[np.isin(spoken[:, 0], self.groups[rows])]
         return replace(
             self,
             features=self.features[rows],
@@ -94,6 +100,7 @@ class Training:
             groups=self.groups[rows],
             ages=None if self.ages is None else self.ages[rows],
             sessions=None if self.sessions is None else self.sessions[rows],
+            spoken=spoken,
         )
 
     @property
@@ -118,7 +125,8 @@ class Decoding(Protocol):
     def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
         """Return what this block means. An empty chunk (steps still filling) gives nothing.
 
-        Every row of the chunk is taken in, in order; the outputs are of the last row.
+        Every row of the chunk is taken in, in order; the outputs are of the last row. A decoder of
+        speech gives a prediction for each step that ends in the chunk, none between.
         """
 
 

@@ -15,7 +15,7 @@ _LIMIT = 10.0
 
 
 class Standardized(nn.Module):
-    """Zero mean and a deviation of 1 by fixed numbers; cut to 10 deviations of either sign.
+    """Zero mean and a deviation of 1 by fixed numbers; cut to `limit` deviations of either sign.
 
     So an artefact of 1e12 moves a network no further than one of ten deviations.
 
@@ -23,19 +23,24 @@ class Standardized(nn.Module):
     ----------
     mean, inverse
         Of the training, float32; they spread over the inputs as arrays do.
+    limit
+        In deviations.
     """
 
     mean: Tensor
     inverse: Tensor
 
-    def __init__(self, mean: NDArray[np.float32], inverse: NDArray[np.float32]) -> None:
+    def __init__(
+        self, mean: NDArray[np.float32], inverse: NDArray[np.float32], limit: float = _LIMIT
+    ) -> None:
         super().__init__()
+        self.limit = limit
         self.register_buffer("mean", torch.from_numpy(mean))
         self.register_buffer("inverse", torch.from_numpy(inverse))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` in deviations."""
-        return torch.clamp((x - self.mean) * self.inverse, -_LIMIT, _LIMIT)
+        return torch.clamp((x - self.mean) * self.inverse, -self.limit, self.limit)
 
 
 class Mean(nn.Module):

@@ -27,7 +27,10 @@ class Examples(Protocol):
         """Return how many there are."""
 
     def batch(self, at: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Return the inputs and the targets of those numbered `at`, (n, …) each."""
+        """Return the inputs and the targets of those numbered `at`, (n, …) each.
+
+        A network that reads several tensors, and a loss that does, are given tuples of them.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class Schedule:
         Of the order of the examples and of everything that the network draws.
     largest_gradient
         Norm that gradients are cut to; 0: they are not.
+    warm_up
+        Share of the epochs in which the learning rate rises from 0 to where it would be.
     """
 
     epochs: int
@@ -59,6 +64,7 @@ class Schedule:
     weight_decay: float = 0.0
     seed: int = 0
     largest_gradient: float = 1.0
+    warm_up: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +80,15 @@ class Objective:
         Of the network itself, added while it trains.
     constrain
         Called after every step, without gradients: brings weights back to where they may be.
+    error, error_name
+        What the validation part is judged by in place of the loss, and its name.
     """
 
     loss: Callable[[Tensor, Tensor], Tensor]
     penalty: Callable[[nn.Module], Tensor] | None = None
     constrain: Callable[[nn.Module], None] | None = None
+    error: Callable[[Tensor, Tensor], float] | None = None
+    error_name: str = "loss"
 
 
 @contextlib.contextmanager
@@ -147,7 +157,8 @@ def train(
         if file is not None:
             on_disk.write(file, state, standing)
         journal.tell(
-            f"training {name}, epoch {standing.epoch}, best loss {standing.best_loss:.4f}",
+            f"training {name}, epoch {standing.epoch}, best {objective.error_name} "
+            f"{standing.best_loss:.4f}",
             1.0 if standing.ended else standing.epoch / schedule.epochs,
         )
     network.load_state_dict(state.best)
@@ -166,7 +177,7 @@ def _epoch(
     for number, at in enumerate(batches):
         done = (epoch + number / len(batches)) / schedule.epochs
         for group in optimizer.param_groups:
-            group["lr"] = schedule.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+            group["lr"] = _rate(schedule, done)
         inputs, targets = fitting.batch(at)
         loss = objective.loss(network(inputs), targets)
         if objective.penalty is not None:
@@ -181,14 +192,20 @@ def _epoch(
                 objective.constrain(network)
 
 
+def _rate(schedule: Schedule, done: float) -> float:
+    falling = schedule.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+    return falling * done / schedule.warm_up if done < schedule.warm_up else falling
+
+
 def _mean_loss(network: nn.Module, checking: Examples, objective: Objective, batch: int) -> float:
     network.eval()
+    measure = objective.error or objective.loss
     total = 0.0
     with torch.no_grad():
         for begin in range(0, len(checking), batch):
             at = np.arange(begin, min(begin + batch, len(checking)))
             inputs, targets = checking.batch(at)
-            total += len(at) * float(objective.loss(network(inputs), targets))
+            total += len(at) * float(measure(network(inputs), targets))
     return total / len(checking)
 
 
