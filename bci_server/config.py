@@ -363,6 +363,7 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
         record = replace(record, folder=str(folder / Path(record.folder).expanduser()))
     if commands is not None:
         _check_commands(commands, decoder, trials, problems)
+    _check_neutral(safety, commands, decoder, problems)
     if problems.found or blocks is None or model is None:
         return None
     pipeline = Pipeline(
@@ -449,6 +450,25 @@ def _check_commands(
         problems.add(
             Section("commands"), f"no trial has the class {', '.join(odd)}; there is: {known}"
         )
+
+
+def _check_neutral(
+    safety: Safety, commands: Commands | None, decoder: Any, problems: Problems
+) -> None:
+    if safety.neutral != "open" or decoder is None:
+        return
+    mode = None if commands is None else commands.mode
+    if mode is None and decoder.task == "continuous":
+        mode = getattr(decoder, "mode", "velocity")
+    if mode == "grasp":
+        return
+    given = "it gives no commands" if mode is None else f'its commands have mode = "{mode}"'
+    problems.add(
+        Section("safety"),
+        f'neutral = "open" is of a grasp, and {given}: remove it; neutral brakes a velocity to '
+        "zero, holds a position, and is no click",
+        "neutral",
+    )
 
 
 def _name(name: object, problems: Problems) -> str:

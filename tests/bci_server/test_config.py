@@ -51,6 +51,20 @@ lsl = true
 """
 
 
+CONTINUOUS = """
+name = "reach"
+[device]
+kind = "simulator_reach"
+[blocks]
+hop_s = 0.05
+[decoder]
+kind = "ridge"
+model = "m"
+[safety]
+neutral = "open"
+"""
+
+
 def problems(text, tmp_path):
     with pytest.raises(BadSession) as caught:
         parse_session(text, tmp_path)
@@ -120,6 +134,31 @@ def test_what_is_wrong_is_said_with_its_place(plugins, tmp_path, old, new, said)
     assert old in GOOD
     found = problems(GOOD.replace(old, new, 1), tmp_path)
     assert any(said in problem for problem in found), found
+
+
+@pytest.mark.parametrize("mode", ["velocity", "position", "click"])
+def test_only_a_grasp_may_be_told_to_open(plugins, tmp_path, mode):
+    opens = GOOD.replace("[safety]", '[safety]\nneutral = "open"')
+    grasp = opens.replace("[commands]", '[commands]\nmode = "grasp"')
+    assert parse_session(grasp, tmp_path).safety.neutral == "open"
+    (said,) = problems(grasp.replace('"grasp"', f'"{mode}"'), tmp_path)
+    assert "[safety]" in said
+    assert 'neutral = "open"' in said
+    assert f'mode = "{mode}"' in said
+
+
+def test_a_session_without_commands_opens_nothing(plugins, tmp_path):
+    without = re.sub(r"(?s)\[commands\].*?\[safety\]", '[safety]\nneutral = "open"', GOOD)
+    (said,) = problems(without, tmp_path)
+    assert "it gives no commands" in said
+
+
+@pytest.mark.parametrize("said", ["", 'mode = "position"\n'])
+def test_a_decoder_that_gives_commands_itself_opens_only_a_grasp(tmp_path, said):
+    file = re.sub(r'kind = "ridge"', f'kind = "kalman"\n{said}', CONTINUOUS)
+    mode = "position" if said else "velocity"
+    (problem,) = problems(file, tmp_path)
+    assert f'mode = "{mode}"' in problem
 
 
 @pytest.mark.parametrize("section", ["device", "blocks", "decoder"])
