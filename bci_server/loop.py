@@ -208,6 +208,7 @@ class Loop:
         self._lost: Mapping[str, Reason] = {}
         self._quality: Quality = "good"
         self._contact = Contact(run.signal, safety)
+        self._is_timed = True
         self._armed = False
         self._ending: Ending | None = None
         self._n_samples = 0
@@ -255,6 +256,9 @@ class Loop:
         if self._state != "running":
             self._state, self._reason = "running", ""
             self._status_due_s = now_s
+        is_timed = self._stream.has_sound_times()
+        if is_timed != self._is_timed:
+            self._is_timed, self._status_due_s = is_timed, now_s
         self._n_samples += len(chunk)
         markers = self._stream.take_markers()
         truth = None
@@ -324,7 +328,8 @@ class Loop:
         self._put(version_message(version, self._sample, ledger, decoder))
 
     def _command(self, command: Command | None, quality: Quality) -> None:
-        age_ms = 1e3 * (self._clock.now() - self._ledger.sampled_s)
+        # Nobody knows how old samples are whose clock has just jumped.
+        age_ms = self._age_ms(self._clock.now()) if self._is_timed else math.inf
         is_same = self._stream.identity == self._identity
         message = self._guard.message(
             command, self._state, quality, age_ms, self._sample, self._ledger, is_same
@@ -454,6 +459,8 @@ class Loop:
         self._status_due_s = now_s + _STATUS_S
         health, about = self._stream.health(), self._about
         alarms = self._guard.alarms
+        if not self._is_timed:
+            alarms = (*alarms, "unsound_times")
         recording = None
         if self._recorder is not None:
             state = self._recorder.state
@@ -484,6 +491,7 @@ class Loop:
                 sample_age_ms=None if self._sample < 0 else self._age_ms(now_s),
                 n_gaps=health.n_gaps,
                 n_lost=health.n_lost,
+                n_jumps=health.n_jumps,
                 deadline_misses=self._timing.deadline_misses,
                 latency_ms=self._timing.percentiles(now_s),
                 scheduling=about.scheduling,

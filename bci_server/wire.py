@@ -250,6 +250,9 @@ class StatusMessage(_Data, frozen=True, kw_only=True, tag="status"):
         Age of the newest sample.
     latency_ms
         Each span of the ledger, over the last minute: ``"received_decoded"`` and so on.
+    n_jumps
+        Jumps of the sender's clock; for a moment after one, commands are neutral (``"stale"``) and
+        ``"unsound_times"`` is among the alarms.
     scheduling
         How the engine is scheduled: ``"fifo"``, ``"nice"`` or ``"normal"``.
     """
@@ -268,6 +271,7 @@ class StatusMessage(_Data, frozen=True, kw_only=True, tag="status"):
     sample_age_ms: float | None = None
     n_gaps: int = 0
     n_lost: int = 0
+    n_jumps: int = 0
     deadline_misses: int = 0
     latency_ms: dict[str, Percentiles] = {}
     scheduling: str = ""

@@ -3,8 +3,9 @@
     python benchmarks/fault_sender.py NAME
 
 Words: ``normal``; ``nan``, ``flat``, ``rail`` (all channels); ``drop`` (60 ms of samples never
-come), ``duplicate`` (the last 60 ms again), ``jump SECONDS`` (its clock); ``vanish``; ``return
-RATE_HZ``; ``forge`` (a stranger bears its name and source id instead of it), ``honest``.
+come), ``duplicate`` (the last 60 ms again), ``jump SECONDS`` (its clock), ``jumps SECONDS N``
+(there and back with each chunk, N times); ``vanish``; ``return RATE_HZ``; ``forge`` (a stranger
+bears its name and source id instead of it), ``honest``.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Sender:
         self._noise = np.random.default_rng(0).normal(0.0, 20.0, (4096, N_CHANNELS))
         self._kind = "normal"
         self._offset_s = 0.0
-        self._n = self._n_dropped = 0
+        self._n = self._n_dropped = self._n_jumps = 0
+        self._jump_s = 0.0
         self._last: deque[tuple[Any, float]] = deque(maxlen=6)
 
     def heed(self, words: list[str]) -> None:
@@ -59,6 +61,8 @@ class Sender:
         match words:
             case ["jump", seconds]:
                 self._offset_s += float(seconds)
+            case ["jumps", seconds, n]:
+                self._jump_s, self._n_jumps = float(seconds), int(n)
             case ["drop"]:
                 self._n_dropped = 6
             case ["duplicate"]:
@@ -89,6 +93,9 @@ class Sender:
         if self._n_dropped:
             self._n_dropped -= 1
             return
+        if self._n_jumps:
+            self._offset_s += self._jump_s
+            self._jump_s, self._n_jumps = -self._jump_s, self._n_jumps - 1
         if self._outlet is not None:
             self._last.append((values, stamp_s + self._offset_s))
             self._outlet.push_chunk(*self._last[-1])

@@ -79,6 +79,8 @@ class Health:
         Samples that are known to be missing.
     n_bad
         Values that were not finite.
+    n_jumps
+        Jumps of the sender's clock.
     """
 
     effective_rate_hz: float = 0.0
@@ -87,6 +89,7 @@ class Health:
     n_gaps: int = 0
     n_lost: int = 0
     n_bad: int = 0
+    n_jumps: int = 0
 
 
 class Stream(ABC):
@@ -152,6 +155,13 @@ class Stream(ABC):
         with.
         """
         return time_s
+
+    def has_sound_times(self) -> bool:
+        """Say whether the times of samples tell how old they are.
+
+        They do not for a moment after a sender's clock has jumped.
+        """
+        return True
 
     def take_truth(self) -> Chunk | None:
         """Return the truth that belongs to what was read since the last call, if any."""

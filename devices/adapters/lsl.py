@@ -177,6 +177,9 @@ class _LslStream(Stream):
             return None
         return self._truth.take(self._offset_of(self._truth.found.host), self._read_until_s)
 
+    def has_sound_times(self) -> bool:
+        return self._timeline.is_sound(self._clock.now())
+
     def health(self) -> Health:
         return Health(
             effective_rate_hz=self._rate.rate_hz(self._clock.now()) / self._speed,
@@ -185,6 +188,7 @@ class _LslStream(Stream):
             n_gaps=self._timeline.n_gaps + self._n_restarts,
             n_lost=self._timeline.n_lost,
             n_bad=self._convert.n_bad,
+            n_jumps=self._timeline.n_jumps,
         )
 
     def close(self) -> None:

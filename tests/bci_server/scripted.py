@@ -32,6 +32,7 @@ class ScriptedStream(Stream):
         self.script = deque(script)
         self.timeouts = []
         self.closed = False
+        self.unsound = (np.inf, np.inf)
         self._clock = clock
         self._markers = list(markers)
 
@@ -54,6 +55,10 @@ class ScriptedStream(Stream):
         due = tuple(m for m in self._markers if m.time_s <= now_s)
         self._markers = [m for m in self._markers if m.time_s > now_s]
         return due
+
+    def has_sound_times(self):
+        start_s, end_s = self.unsound
+        return not start_s <= self._clock.now() < end_s
 
     def health(self):
         return Health(effective_rate_hz=99.0, n_gaps=1, n_lost=7)

@@ -37,6 +37,7 @@ from tests.bci_server.scripted import (
 
 VELOCITY = Shape("velocity", ("vx",), "m/s")
 ARM = ArmLease(call=1, holder="anna", limits={"vx": 0.5})
+RENEW = RenewLease(call=2, holder="anna")
 DECODER = DecoderName("mean", "1", "abc")
 
 
@@ -210,6 +211,28 @@ def test_samples_that_are_old_when_they_come_are_stale():
     bench = Bench(script, [(0.31, ARM)]).run()
     reasons = [m.reason for m in bench.out.of("commands") if m.decoded]
     assert reasons == ["stale"] * 3
+
+
+def test_while_the_senders_clock_jumps_commands_are_neutral_and_go_on_by_themselves():
+    bench = Bench(steady(20), [(0.06, ARM), *[(t / 10, RENEW) for t in range(1, 10)]])
+    bench.stream.unsound = (0.3, 0.6)
+    bench.run()
+    reasons = [(round(t, 2), m.reason) for t, m in bench.out.timed("commands") if m.decoded]
+    assert {r for t, r in reasons if 0.15 < t < 0.3} == {""}
+    assert {r for t, r in reasons if 0.3 <= t < 0.6} == {"stale"}
+    assert {r for t, r in reasons if 0.6 <= t < 1.0} == {""}
+    said = [(t, "unsound_times" in m.alarms) for t, m in bench.out.timed("status")]
+    changed = [(round(t, 2), now) for (_, was), (t, now) in pairwise(said) if now != was]
+    assert changed == [(0.3, True), (0.6, False)]
+
+
+def test_a_clock_that_jumps_for_long_disarms():
+    bench = Bench(steady(60), [(0.06, ARM), *[(t / 10, RENEW) for t in range(1, 30)]])
+    bench.stream.unsound = (0.3, 1.5)
+    bench.run()
+    commands = [(t, m) for t, m in bench.out.timed("commands") if m.decoded]
+    assert {m.safety for t, m in commands if 0.3 < t < 1.2} == {"hold"}
+    assert {m.reason for t, m in commands if 1.5 <= t < 2.9} == {"disarmed"}
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ def test_a_jump_of_the_sender_clock_is_no_loss_and_time_goes_on(jump_s):
     before, _ = place(timeline, regular(10.0), 10.10)
     after, gaps = place(timeline, regular(10.1 + jump_s), 10.20)
     assert gaps == (0,)
-    np.testing.assert_allclose(after, before[-1] + 0.1 + np.arange(10) / RATE_HZ, atol=1e-6)
+    assert after[0] > before[-1]
+    np.testing.assert_allclose(after, regular(10.11), atol=1e-6)  # the newest is taken as new
     assert (timeline.n_lost, timeline.n_jumps) == (0, 1)
     # A marker of the same sender has jumped with it.
     assert timeline.to_local(10.1 + jump_s) == pytest.approx(after[0], abs=1e-6)
@@ -114,7 +115,87 @@ def test_jitter_of_the_stamps_is_smoothed_anew_after_a_gap():
     timeline = Timeline(RATE_HZ, 0.25, 0.0)
     ideal = np.concatenate([regular(10.0, 2000), regular(60.0, 2000)])
     raw = ideal + np.random.default_rng(0).normal(0, 3e-3, 4000)
-    times = np.concatenate([place(timeline, raw[i : i + 9], 90.0)[0] for i in range(0, 4000, 9)])
+    chunks = [slice(i, i + 9) for i in range(0, 4000, 9)]
+    times = np.concatenate([place(timeline, raw[c], ideal[c][-1] + 0.01)[0] for c in chunks])
     assert timeline.n_gaps == 1
     for stretch in (slice(1000, 2000), slice(3000, 4000)):
         assert np.std((times - ideal)[stretch]) < 1e-3
+
+
+def live(timeline, chunks, arrival_s=10.1, period_s=0.1):
+    """Place one chunk after the other, each when it is due; return how old the newest seemed."""
+    ages = []
+    for chunk in chunks:
+        times, _ = place(timeline, chunk, arrival_s)
+        ages.append(arrival_s - times[-1])
+        arrival_s += period_s
+    return np.array(ages)
+
+
+def going_on(n_chunks, offset_s=0.0, start_s=10.0):
+    return [regular(start_s + 0.1 * k + offset_s) for k in range(n_chunks)]
+
+
+@pytest.mark.parametrize("jump_s", [60.0, -60.0, 0.7, -0.7])
+def test_jumps_again_and_again_lead_neither_into_the_future_nor_into_the_past(jump_s):
+    timeline = Timeline(RATE_HZ, 0.03, 0.0)
+    chunks = going_on(200)
+    for k, chunk in enumerate(chunks[10:110]):
+        chunk += jump_s if k % 2 else 0.0
+    ages = live(timeline, chunks)
+    assert timeline.n_jumps >= 90
+    assert np.all(ages > -0.02)
+    assert np.all(ages < 0.05)
+
+
+@pytest.mark.parametrize("jump_s", [0.12, -0.12, 0.2, -0.2])
+def test_a_clock_that_jumps_less_than_a_gap_is_found_out_by_the_age_of_its_samples(jump_s):
+    timeline = Timeline(RATE_HZ, 0.25, 0.0)
+    chunks = going_on(100)
+    for chunk in chunks[33:]:
+        chunk += jump_s
+    ages = live(timeline, chunks)
+    assert (timeline.n_jumps, timeline.n_lost) == (1, 0)
+    assert ages[40] == pytest.approx(0.01 - jump_s)
+    np.testing.assert_allclose(ages[60:], 0.01, atol=0.02)
+
+
+def test_samples_that_are_late_are_old_for_as_long_as_they_are():
+    timeline = Timeline(RATE_HZ, 0.25, 0.0)
+    ages = live(timeline, going_on(30))
+    late = live(timeline, going_on(100, start_s=13.0), arrival_s=13.4)
+    assert ages[-1] == pytest.approx(0.01)
+    np.testing.assert_allclose(late, 0.31)
+    assert timeline.n_jumps == 0
+
+
+def test_a_jump_makes_stamps_unsound_until_none_has_come_for_half_a_second():
+    timeline = Timeline(RATE_HZ, 0.25, 0.0)
+    live(timeline, going_on(30))
+    assert timeline.is_sound(13.0)
+    for k in range(3):
+        live(timeline, going_on(1, 60.0 * (k + 1), 13.0 + 0.3 * k), arrival_s=13.1 + 0.3 * k)
+        assert not timeline.is_sound(13.1 + 0.3 * k)
+    assert not timeline.is_sound(14.1)
+    assert timeline.is_sound(14.21)
+
+
+def test_stamps_that_are_no_numbers_follow_those_before_and_are_unsound():
+    timeline = Timeline(RATE_HZ, 0.25, 0.0)
+    live(timeline, going_on(30))
+    broken = regular(13.0)
+    broken[3:] = [np.nan, np.inf, np.nan, -np.inf, np.nan, np.nan, np.nan]
+    times, gaps = place(timeline, broken, 13.1)
+    np.testing.assert_allclose(times, regular(13.0), atol=1e-9)
+    assert gaps == ()
+    assert not timeline.is_sound(13.5)
+    ages = live(timeline, going_on(10, start_s=13.1), arrival_s=13.2)
+    np.testing.assert_allclose(ages, 0.01, atol=1e-9)
+    assert timeline.is_sound(14.1)
+
+
+def test_a_stream_that_begins_with_no_number_goes_on():
+    timeline = Timeline(RATE_HZ, 0.25, 0.0)
+    place(timeline, [np.nan] * 10, 10.1)
+    ages = live(timeline, going_on(20, start_s=10.1), arrival_s=10.2)
+    np.testing.assert_allclose(ages, 0.01, atol=0.02)
