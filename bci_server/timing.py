@@ -32,7 +32,8 @@ class Histogram:
     """
 
     def __init__(self, now_s: float) -> None:
-        self._counts = np.zeros((_N_SLOTS, _N_BUCKETS), np.int32)
+        # Written to, or the system would give the memory page by page as time goes on.
+        self._counts = np.full((_N_SLOTS, _N_BUCKETS), 0, np.int32)
         self._slot = 0
         self._slot_end_s = now_s + _SLOT_S
 
