@@ -68,7 +68,8 @@ class Token:
     Parameters
     ----------
     item
-        Counts up over a session. An interim token with an empty text takes back its item.
+        Counts up over a session. An interim token with an empty text takes back its item; a final
+        one only ends an utterance, whose last words were withheld.
     text, unit
         What is said.
     is_final

@@ -1,0 +1,230 @@
+"""Beam search over an utterance, step by step: which words the phonemes of a network may say.
+
+It maximizes log p(phonemes) + weight · log p(words) + score · number of words, over all sequences
+of words of the lexicon, by frame-synchronous search with a beam (Hannun et al., arXiv:1408.2873;
+flashlight-text). Steps given one by one lead to the same result as all at once.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.speech.lexicon import Lexicon
+from devices.speech.phonemes import BOUNDARY, CLASSES
+
+__all__ = ["Readings", "Search", "Weighing"]
+
+_BLANK, _BOUNDARY = 0, CLASSES.index(BOUNDARY)
+_LN_10 = math.log(10.0)  # n-gram models count in powers of ten
+_THRESHOLD = 25.0
+_FLOOR = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """What the search weighs.
+
+    Parameters
+    ----------
+    beam
+        How many hypotheses it keeps.
+    language
+        How much the language model counts against the network.
+    word
+        Added for each word.
+    blank
+        Taken from the log-probability of the blank, which networks are too sure of.
+    """
+
+    beam: int
+    language: float
+    word: float
+    blank: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What an utterance may say so far, in words that are complete; the best first.
+
+    Parameters
+    ----------
+    scores
+        (n,) float64, how good each is; comparable within one search at one time.
+    words
+        (n, n_words) int32, the number in the lexicon of each word; -1 after the last.
+    firsts, lasts
+        (n, n_words) int64, the first and the last step of each.
+    heard
+        (n, n_words) float64, how likely the network held its phonemes, on average over their steps.
+    """
+
+    scores: NDArray[np.float64]
+    words: NDArray[np.int32]
+    firsts: NDArray[np.int64]
+    lasts: NDArray[np.int64]
+    heard: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Return, (n,), how many words each has."""
+        return np.count_nonzero(self.words >= 0, axis=1)
+
+    def texts(self, n: int) -> list[tuple[int, ...]]:
+        """Return the words of the first `n`."""
+        return [tuple(w for w in row if w >= 0) for row in self.words[:n].tolist()]
+
+    def part(self, rows: NDArray[np.generic]) -> Readings:
+        """Return some of them, picked by a mask or by their numbers."""
+        columns = (self.scores, self.words, self.firsts, self.lasts, self.heard)
+        return Readings(*(column[rows] for column in columns))
+
+
+class Search:
+    """The search of one utterance at a time.
+
+    Parameters
+    ----------
+    lexicon
+        What words there are; which new words it holds must not change from `begin` to `end`.
+    weighing
+        What is weighed.
+    most_steps
+        The longest utterance.
+    """
+
+    def __init__(self, lexicon: Lexicon, weighing: Weighing, most_steps: int) -> None:
+        from flashlight.lib.text.decoder import (
+            CriterionType,
+            LexiconDecoder,
+            LexiconDecoderOptions,
+        )
+
+        options = LexiconDecoderOptions(
+            beam_size=weighing.beam,
+            beam_size_token=len(CLASSES),
+            beam_threshold=_THRESHOLD,
+            lm_weight=weighing.language * _LN_10,
+            word_score=weighing.word,
+            unk_score=-math.inf,
+            sil_score=0.0,
+            log_add=False,
+            criterion_type=CriterionType.CTC,
+        )
+        self._decoder = LexiconDecoder(
+            options, lexicon.tree, lexicon.model, _BOUNDARY, _BLANK, -1, [], False
+        )
+        self._blank = weighing.blank
+        self._log = np.zeros((most_steps + 1, len(CLASSES)), np.float32)
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin an utterance."""
+        self._decoder.decode_begin()
+        self.n_steps = 0
+        self._first = 0  # the first step that is not dropped
+
+    def step(self, probabilities: NDArray[np.float64]) -> None:
+        """Take in one step, (n_classes,)."""
+        row = self._log[self.n_steps]
+        np.log(np.maximum(probabilities, _FLOOR), out=row, casting="same_kind")
+        row[_BLANK] -= self._blank
+        self._decoder.decode_step(row.ctypes.data, 1, row.size)
+        self.n_steps += 1
+
+    @property
+    def n_kept(self) -> int:
+        """Steps that are not dropped."""
+        return self.n_steps - self._first
+
+    def best(self) -> Readings:
+        """Return the best reading so far, up to its last complete word."""
+        return self._readings([self._decoder.get_best_hypothesis(0)])
+
+    def beam(self) -> Readings:
+        """Return all readings; after `end`, those that end here."""
+        return self._readings(self._decoder.get_all_final_hypothesis())
+
+    def end(self) -> Readings:
+        """End the utterance, and return the readings that end here."""
+        self._decoder.decode_end()
+        return self.beam()
+
+    def forget(self, readings: Readings, n_words: int) -> bool:
+        """Drop the steps up to the end of the first `n_words` words, which all `readings` share.
+
+        These are what `beam` says now; the next ones lack these words. Nothing is dropped, and
+        False returned, where they do not all have just these words by that step.
+        """
+        end = int(readings.lasts[0, n_words - 1])
+        by_then = (readings.words >= 0) & (readings.lasts <= end)
+        if end + 2 > self.n_steps or (by_then.sum(axis=1) != n_words).any():
+            return False
+        self._decoder.prune(self.n_steps - end - 2)
+        self._first = end + 2
+        return True
+
+    def _readings(self, results: list[Any]) -> Readings:
+        words, tokens = _table([r.words for r in results]), _table([r.tokens for r in results])
+        rows, ends = np.nonzero(words >= 0)
+        is_sound = (tokens != _BLANK) & (tokens != _BOUNDARY)
+        place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        after = np.zeros_like(ends)
+        after[1:] = np.where(place[1:] > 0, ends[:-1] + 1, 0)
+        begins = _next_true(is_sound)[rows, after]
+        shape = (len(results), int(place.max(initial=-1)) + 1)
+
+        def spread(values: NDArray[Any], empty: float) -> NDArray[Any]:
+            table = np.full(shape, empty, values.dtype)
+            table[rows, place] = values
+            return table
+
+        step = self._first - 1
+        found = Readings(
+            np.array([r.score for r in results]),
+            spread(words[rows, ends], -1),
+            spread(begins + step, -1),
+            spread(ends + step, -1),
+            spread(self._heard(tokens, is_sound, rows, begins, ends), 0.0),
+        )
+        return found.part(np.lexsort((*found.words.T[::-1], -found.scores)))
+
+    def _heard(
+        self,
+        tokens: NDArray[np.int32],
+        is_sound: NDArray[np.bool_],
+        rows: NDArray[np.int64],
+        begins: NDArray[np.int64],
+        ends: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Return for each word how likely its phonemes were, of tokens (n_readings, n_steps)."""
+        steps = np.clip(np.arange(tokens.shape[1]) + self._first - 1, 0, self.n_steps - 1)
+        likely = np.where(is_sound, np.exp(self._log[steps, tokens]), 0.0)
+        sums, counts = _running(likely), _running(is_sound)
+        n = counts[rows, ends + 1] - counts[rows, begins]
+        return (sums[rows, ends + 1] - sums[rows, begins]) / np.maximum(n, 1)
+
+
+def _running(table: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the sums of each row up to each place, from 0 on."""
+    sums = np.zeros((table.shape[0], table.shape[1] + 1))
+    np.cumsum(table, axis=1, out=sums[:, 1:])
+    return sums
+
+
+def _table(rows: list[list[int]]) -> NDArray[np.int32]:
+    flat = b"".join([array("i", row).tobytes() for row in rows])
+    return np.frombuffer(flat, np.int32).reshape(len(rows), -1)
+
+
+def _next_true(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return for each place of a row the first at or after it that is true."""
+    places = np.where(mask, np.arange(mask.shape[1]), mask.shape[1])
+    return np.minimum.accumulate(places[:, ::-1], axis=1)[:, ::-1]

@@ -1,0 +1,183 @@
+"""Words as they are said: the beam search's best reading word by word, final as soon as it is sure.
+
+A word is final when every hypothesis of the beam shares it, so that no later step could change it;
+else at the end of the utterance. The last word that is shared waits for the next one, so that an
+utterance always ends with a final token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.output import Alternative, Token
+from decoders.speech.confidence import Judged, confidence, judge, shares
+from decoders.speech.search import Readings, Search
+from decoders.speech.transcript import Items, Shown
+from decoders.speech.utterance import Utterance
+
+__all__ = ["Telling", "Words"]
+
+_LONG = 64  # steps that the search keeps before it drops what is final
+_CHECK = 4  # steps between looks at the whole beam, which take as long as a step
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How readings are told.
+
+    Parameters
+    ----------
+    confidence
+        Words below it are withheld.
+    n_alternatives
+        The most other readings of a word, and of an utterance.
+    steady
+        For how many steps an interim word must have been the best.
+    is_single
+        An utterance is one word.
+    unit
+        What the lexicon's words are.
+    """
+
+    confidence: float
+    n_alternatives: int
+    steady: int
+    is_single: bool = False
+    unit: Literal["character", "word"] = "word"
+
+
+class Words:
+    """A transcript in words.
+
+    Parameters
+    ----------
+    search
+        Finds the readings.
+    word
+        Returns a word by its number.
+    telling
+        How they are told.
+    items
+        Numbers the tokens.
+    """
+
+    def __init__(
+        self, search: Search, word: Callable[[int], str], telling: Telling, items: Items
+    ) -> None:
+        self._search, self._word, self._telling = search, word, telling
+        self._shown = Shown(items, telling.steady)
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin an utterance."""
+        self._search.begin()
+        self._shown.clear()
+        self._steps: list[tuple[int, int]] = []
+        self._sure: list[Token] = []  # the words that are final
+        self._n_dropped = 0  # how many of these the search has dropped
+        self._best: tuple[int, ...] | None = ()
+        self._tokens: list[Token] = []
+
+    def step(self, probabilities: NDArray[np.float64], first: int, last: int) -> list[Token]:
+        """Take in a step, (n_classes,), of the samples from `first` to `last`."""
+        self._search.step(probabilities)
+        self._steps.append((first, last))
+        said: list[Token] = []
+        if self._search.n_steps % _CHECK == 0 and not self._telling.is_single:
+            said = self._agree()
+        return said + self._interim()
+
+    def end(self) -> tuple[list[Token], Utterance | None]:
+        """End the utterance; return its last tokens, and what it was: None if without a word."""
+        readings = self._allowed(self._search.end())
+        rest = self._told(readings)
+        self._sure += rest
+        if not rest:
+            return self._shown.clear(), None
+        said = [t for token in rest for t in self._final(token)]
+        utterance = self._utterance(readings)
+        return self._shown.close(said, self._steps[-1][1]), utterance
+
+    def forget(self) -> list[Token]:
+        """Give the utterance up; return the tokens that take back what is not final."""
+        return self._shown.clear()
+
+    def _allowed(self, readings: Readings) -> Readings:
+        return readings.part(readings.lengths() == 1) if self._telling.is_single else readings
+
+    def _interim(self) -> list[Token]:
+        best = self._search.best().texts(1)[0]
+        if best != self._best:
+            self._best = best
+            told = self._told(self._allowed(self._search.beam()))
+            self._tokens = list(takewhile(lambda t: t.confidence >= self._telling.confidence, told))
+        return self._shown.interim(self._tokens, self._steps[-1][1])
+
+    def _agree(self) -> list[Token]:
+        """Make final what all readings share, but for the last word of it."""
+        readings = self._search.beam()
+        alike = (readings.words == readings.words[0]) & (readings.words >= 0)
+        n_shared = int(np.logical_and.accumulate(alike, axis=1).sum(axis=1).min())
+        new: list[Token] = []
+        if n_shared - 1 > self._n_held:
+            new = self._told(readings)[: n_shared - 1 - self._n_held]
+            self._sure += new
+            self._best = None
+        long = self._n_held and self._search.n_kept > _LONG
+        if long and self._search.forget(readings, self._n_held):
+            self._n_dropped = len(self._sure)
+            self._best = None
+        return [t for token in new for t in self._final(token)]
+
+    @property
+    def _n_held(self) -> int:
+        """How many final words the readings still have."""
+        return len(self._sure) - self._n_dropped
+
+    def _final(self, token: Token) -> list[Token]:
+        is_sure = token.confidence >= self._telling.confidence
+        return self._shown.final(token if is_sure else None, self._steps[-1][1])
+
+    def _told(self, readings: Readings) -> list[Token]:
+        """Return the words of the best reading that are not final yet."""
+        if not len(readings):
+            return []
+        held = self._n_held
+        return [self._token(readings, held + i, j) for i, j in enumerate(judge(readings, held))]
+
+    def _token(self, readings: Readings, place: int, judged: Judged) -> Token:
+        others = judged.others[: self._telling.n_alternatives]
+        return Token(
+            0,
+            self._word(int(readings.words[0, place])),
+            self._telling.unit,
+            is_final=False,
+            confidence=confidence(judged.share, float(readings.heard[0, place])),
+            alternatives=tuple(Alternative(self._word(n), share) for n, share in others),
+            first=self._steps[readings.firsts[0, place]][0],
+            last=self._steps[readings.lasts[0, place]][1],
+        )
+
+    def _utterance(self, readings: Readings) -> Utterance:
+        between = " " if self._telling.unit == "word" else ""
+        known = [token.text for token in self._sure[: self._n_dropped]]
+        likely: dict[str, float] = {}
+        n = self._telling.n_alternatives + 1
+        few = shares(readings)[: 2 * n].tolist()
+        for words, share in zip(readings.texts(2 * n), few, strict=True):
+            text = between.join([*known, *map(self._word, words)])
+            likely[text] = likely.get(text, 0.0) + share
+        text, *others = sorted(likely, key=lambda t: -likely[t])[:n]
+        return Utterance(
+            self._steps[0][0],
+            self._steps[-1][1],
+            text,
+            likely[text],
+            tuple(Alternative(other, likely[other]) for other in others),
+        )
