@@ -14,6 +14,7 @@ from decoders.folds import mixed_trial_folds, trial_folds
 from decoders.gathering import Progress
 from decoders.output import Command, Output, Prediction
 from decoders.scores import class_scores, continuous_scores
+from decoders.speech.held_out_scores import fit_and_score
 from decoders.stopping import EvidenceKind, Stopping
 from decoders.training.recipe import Trained
 from decoders.trials import decide
@@ -65,16 +66,19 @@ def cross_validate(
     Classes: whole trials are left out, of each class in the order of time, and scored by the
     decision that ends them. Continuous: blocks of consecutive rows are left out. A network, for
     which each part takes minutes, says itself how many, the last ones, are enough (`folds`).
+    Speech: the last fifth of the sentences is left out.
 
     Returns
     -------
-    What `decoders.scores` says, with ``folds``.
+    What `decoders.scores` says, with ``folds``; of speech, what `phoneme_scores` says.
 
     Raises
     ------
     Mismatch
         A fold has too little to fit on.
     """
+    if decoder.task == "speech":
+        return fit_and_score(decoder, training, decoder.fit)[1]
     return score(decoder, training, leave_out(decoder, training, progress), evidence)
 
 

@@ -12,6 +12,8 @@ def score_lines(metrics: Mapping[str, Any]) -> list[str]:
     """Return the lines that say how good decoded is, how good chance would be, how sure that is."""
     if "accuracy" in metrics:
         return _class_lines(metrics)
+    if "phoneme_error_rate" in metrics:
+        return _speech_lines(metrics)
     return _continuous_lines(metrics)
 
 
@@ -64,6 +66,15 @@ def _confusion_lines(labels: Sequence[str], confusion: Sequence[Sequence[int]]) 
         for label, row in zip(labels, confusion, strict=True)
     ]
     return [f"{'cued':>{width}} │ {head}   (decided)", *rows]
+
+
+def _speech_lines(metrics: Mapping[str, Any]) -> list[str]:
+    low, high = metrics["ci95"]
+    return [
+        f"phoneme error rate {metrics['phoneme_error_rate']:.1%} of {metrics['n_phonemes']} "
+        f"phonemes in {metrics['n']} sentences (95 % interval {low:.1%} to {high:.1%}); held "
+        f"against other sentences {metrics['chance']:.1%}, saying nothing 100.0%"
+    ]
 
 
 def _continuous_lines(metrics: Mapping[str, Any]) -> list[str]:

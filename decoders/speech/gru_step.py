@@ -17,6 +17,7 @@ from decoders.decoder import Moment, Weights
 from decoders.linear import check_width
 from decoders.output import Output, Prediction
 from decoders.speech.gru_arrays import DAY_BIAS, DAY_WEIGHT, floats
+from decoders.speech.gru_graph_step import NOW, GraphGru
 from devices.signal import Chunk
 
 __all__ = ["DayLayer", "SplitGru", "SpokenSteps", "softmax"]
@@ -155,7 +156,7 @@ class SpokenSteps:
         check_width(n_features, len(weights["mean"]))
         self._labels = labels
         self._day = DayLayer(weights)
-        self._steps = SplitGru(weights)
+        self._steps = GraphGru(weights) if NOW in weights else SplitGru(weights)
 
     def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
         """Return what was said in the steps that end in this block."""

@@ -9,6 +9,7 @@ import torch
 from decoders.decoder import Training, Weights
 from decoders.networks.speech_gru import GruShape, SpeechGru
 from decoders.training.gru_arrays import arrays_of, network_of, standard_of
+from decoders.training.gru_graphs import checked_int8
 from decoders.training.journal import SILENT, Journal
 from decoders.training.loop import reproducible
 from decoders.training.spoken import train_spoken
@@ -47,7 +48,8 @@ def fit_gru(recipe: Speech, training: Training, journal: Journal) -> Weights:
             journal,
             days=days,
         )
-        return arrays_of(network, standard, days)
+        weights = arrays_of(network, standard, days)
+        return weights if recipe.precision == "float32" else checked_int8(recipe, weights, training)
 
 
 def tune_gru(recipe: Speech, training: Training, weights: Weights) -> Weights:
@@ -70,4 +72,5 @@ def tune_gru(recipe: Speech, training: Training, weights: Weights) -> Weights:
             days=days,
             judged_by_loss=True,
         )
-        return arrays_of(network, standard, days)
+        # Graphs of the recurrent layers stay as they are: nothing in them is of a day.
+        return {**weights, **arrays_of(network, standard, days)}

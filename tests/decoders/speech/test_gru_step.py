@@ -9,8 +9,10 @@ from decoders.decoder import Weights
 from decoders.networks.speech_gru import GruShape, SpeechGru, Utterances
 from decoders.networks.standard import Standardized
 from decoders.speech.gru_arrays import of_day
+from decoders.speech.gru_graph_step import NOW, GraphGru
 from decoders.speech.gru_step import DayLayer, SplitGru
 from decoders.training.gru_arrays import arrays_of, network_of, standard_of
+from decoders.training.gru_graphs import halves
 
 F = 6
 
@@ -36,7 +38,8 @@ def in_one_pass(
 
 
 def row_by_row(weights: Weights, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    day, steps = DayLayer(weights), SplitGru(weights)
+    day = DayLayer(weights)
+    steps = GraphGru(weights) if NOW in weights else SplitGru(weights)
     return np.array([said for row in rows if (said := steps(day(row))) is not None])
 
 
@@ -50,6 +53,15 @@ def test_row_by_row_says_what_one_pass_over_the_stretch_says(
     made, standard = network(GruShape(F, reduced, patch, stride, units=5, layers=3, classes=7))
     rows = np.random.default_rng(5).standard_normal((61, F)).astype(np.float32)
     live = row_by_row(arrays_of(made, standard, (0,)), rows)
+    assert np.abs(live - in_one_pass(made, standard, rows)).max() < 1e-5
+
+
+@pytest.mark.parametrize(("patch", "stride"), [(14, 4), (4, 4), (6, 1), (7, 3), (2, 4)])
+def test_two_graphs_say_what_one_pass_says(patch: int, stride: int) -> None:
+    made, standard = network(GruShape(F, 4, patch, stride, units=5, layers=3, classes=7))
+    rows = np.random.default_rng(5).standard_normal((41, F)).astype(np.float32)
+    weights = arrays_of(made, standard, (0,))
+    live = row_by_row({**weights, **halves(weights)}, rows)
     assert np.abs(live - in_one_pass(made, standard, rows)).max() < 1e-5
 
 

@@ -13,6 +13,7 @@ from decoders.output import Prediction
 from decoders.speech.phoneme_errors import greedy, phoneme_scores
 from decoders.speech.utterances import held_out, utterances
 from decoders.stage import Mismatch
+from decoders.training.gru_graphs import checked_int8
 from decoders.training.journal import Journal
 from decoders.training.spoken import Disturbance
 from devices.signal import Chunk
@@ -84,6 +85,17 @@ def test_a_new_day_is_learned_from_a_few_sentences_by_its_day_layer_alone(
         "day weight",
         "day bias",
     }
+
+
+def test_8_bit_weights_hold_what_was_learned_or_are_refused(weights: Weights) -> None:
+    training = spoken_training(30)
+    small = checked_int8(replace(QUICK, precision="int8"), weights, training)
+    after = spoken_training(30, seed=9)
+    assert error_rate(small, after) < error_rate(weights, after) + 0.03
+    spoiled = {**weights, "output": weights["output"].copy()}
+    spoiled["output"][:, 0] += 1e4  # the same for all classes, but 8 bits cannot span it
+    with pytest.raises(Mismatch, match=r"error rate is 0\.\d+ with float32 weights and \d\.\d+"):
+        checked_int8(replace(QUICK, precision="int8"), spoiled, training)
 
 
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path) -> None:
