@@ -20,6 +20,7 @@ SIGNAL = Signal(100.0, ("a",), "uV")
         ("feedback:adapt:rollback:3", "adapt", "rollback", (3.0,)),
         ("feedback:speech:finalize", "speech", "finalize", ()),
         ("feedback:speech:wrong I AM FINE", "speech", "wrong I AM FINE", ()),
+        ("feedback:speech:wrong it is 7:30: late", "speech", "wrong it is 7:30: late", ()),
         ("feedback:speech:word KALINA K AH L IY N AH", "speech", "word KALINA K AH L IY N AH", ()),
     ],
 )

@@ -373,6 +373,29 @@ async def test_feedback_and_switches_reach_the_engine_as_they_were_said(place):
     assert (rollback.kind, rollback.label, rollback.values) == ("adapt", "rollback", (3.0,))
 
 
+async def test_what_is_asked_of_speech_reaches_the_engine_as_it_was_said(place):
+    await place.engine.linked()
+    async with connect(place.http, TOKEN, session="demo") as client:
+        assert await client.finalize() == 1234
+        await client.reset()
+        await client.wrong()
+        await client.wrong("I am  fine: thanks")
+        await client.word("Kalina", ("K", "AH", "L"))
+        with pytest.raises(ValueError, match="ARPAbet"):
+            await client.word("Kalina", ("K", "AH0"))
+        with pytest.raises(ValueError, match="one word"):
+            await client.word("Ka lina")
+    asked = place.engine.asked[:5]
+    assert [a.kind for a in asked] == ["speech"] * 5
+    assert [a.label for a in asked] == [
+        "finalize",
+        "reset",
+        "wrong",
+        "wrong I am fine: thanks",
+        "word Kalina K AH L",
+    ]
+
+
 async def test_who_may_only_view_teaches_nothing(place):
     await place.engine.linked()
     async with connect(place.http, VIEWER, session="demo") as client:
@@ -380,4 +403,7 @@ async def test_who_may_only_view_teaches_nothing(place):
             await client.feedback("error")
         with pytest.raises(CallRefused, match="control"):
             await client.adapt("off")
+        for asked in (client.finalize(), client.reset(), client.wrong("no"), client.word("Ayo")):
+            with pytest.raises(CallRefused, match="control"):
+                await asked
     assert not [c for c in place.engine.asked if type(c).__name__ == "Mark"]

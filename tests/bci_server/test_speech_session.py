@@ -1,0 +1,183 @@
+"""A session of speech: what is asked of it, what clients are told, and what a replay says."""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+import pytest
+
+from bci_server.config import Session as BciSession
+from bci_server.control import Mark
+from bci_server.loop import About, Loop
+from bci_server.record_names import Record
+from bci_server.recorder import Recorder
+from bci_server.recording_file import Content
+from bci_server.replay import replay
+from bci_server.safety.guard import Guard
+from bci_server.safety.limits import Safety
+from bci_server.wire import DecoderName
+from decoders.artifact import Artifact
+from decoders.describe import describe, describe_pipeline
+from decoders.pipeline import Pipeline
+from decoders.speech.sentences import Sentences
+from decoders.transcript import parse_line
+from devices.adapters.replay import Replay
+from devices.clock import ManualClock
+from devices.recording.recorded import Recorded
+from devices.signal import Chunk, Marker
+from devices.speech.phonemes import CLASSES
+from tests.bci_server.scripted import Recorder as Listener
+from tests.bci_server.scripted import ScriptedControls, ScriptedStream
+from tests.decoders.speech.spelling import Language
+from tests.decoders.speech.test_running import SIGNAL, Phonemes, phonemes
+
+WAIT_S = 60.0
+PIPELINE = Pipeline(0.02, sentences=Sentences(), language=Language())
+SAID = ("HH", "AY", "|", "-", "N", "OW", "-", "Y", "EH", "S", "|", "-", "AY", "OW", "|", "-")
+
+
+@dataclass(frozen=True)
+class Read:
+    """A decoder of speech that reads the class off the sample."""
+
+    task: Literal["speech"] = "speech"
+
+    def start(self, signal, labels, unit, weights):
+        return Phonemes()
+
+
+def model(pipeline=PIPELINE):
+    described = describe_pipeline(pipeline)
+    return Artifact(
+        describe(Read()), described, SIGNAL, CLASSES, "", {"w": np.zeros(1)}, training_sha256="0"
+    )
+
+
+class Session:
+    """A loop on a scripted stream of phonemes, and its recorder."""
+
+    def __init__(self, folder, controls=(), pipeline=PIPELINE, markers=(), gap=None):
+        script, at = [], 0
+        chunk = phonemes(*SAID)
+        self.clock = ManualClock()
+        while at < len(chunk):
+            n = gap - at if gap is not None and at < gap < at + 2 else 2
+            times = (np.arange(at, min(at + n, len(chunk))) + 1) / SIGNAL.rate_hz
+            times += 1.0 if gap is not None and at >= gap else 0.0
+            script.append((float(times[-1]), Chunk(times, chunk.values[at : at + n], at == gap)))
+            at += n
+        stream = ScriptedStream(self.clock, script, SIGNAL, markers)
+        run = model(pipeline).run(SIGNAL, pipeline, Read())
+        decoder = DecoderName("read", "1", "abc", run.language)
+        safety = Safety(stall_ms=5000.0)
+        self.out = Listener(self.clock)
+        self.controls = ScriptedControls(self.clock, controls)
+        about = {"language": run.language, "model": model(pipeline).hash}
+        content = Content("demo", "array", SIGNAL, about=about)
+        record = Record(participant="P01", folder=str(folder))
+        self.recorder = Recorder(record, content, self.clock)
+        self.loop = Loop(
+            About("demo", "array", decoder),
+            stream,
+            run,
+            Guard(None, safety, decoder, self.clock),
+            safety,
+            None,
+            [self.out],
+            self.controls,
+            self.clock,
+            self.recorder,
+        )
+
+    def run(self):
+        path = self.recorder.start_and_wait(WAIT_S)
+        ending = self.loop.run()
+        self.recorder.close(ending.state, ending.reason, WAIT_S)
+        assert ending.state == "ended", ending
+        return path
+
+    @property
+    def finals(self):
+        return [m.text for m in self.out.of("tokens") if m.is_final]
+
+
+ASKED = [
+    (0.05, Mark(call=1, label="word Ayo AY OW", kind="speech")),
+    (0.53, Mark(call=2, label="finalize", kind="speech")),
+    (0.77, Mark(call=3, label="reset", kind="speech")),
+    (1.00, Mark(call=4, label="wrong yes: indeed", kind="speech")),
+]
+
+
+def test_words_come_as_tokens_that_name_the_language(tmp_path):
+    session = Session(tmp_path)
+    session.run()
+    assert session.finals == ["HHAY", "NOWYEHS", "AYOW"]
+    first = session.out.of("tokens")[0]
+    assert (first.text, first.is_final, first.item, first.first) == ("HH", False, 3, 3)
+    assert first.decoder.language == "abcdef012345"
+    assert len(session.out.of("predictions")) == len(SAID)
+
+
+def test_what_is_asked_is_done_at_its_sample_and_told_to_all(tmp_path):
+    session = Session(tmp_path, ASKED)
+    session.run()
+    assert session.finals == ["HHAY", "NOW", "S", "yes: indeed", "Ayo"]
+    answers = session.controls.answers
+    assert [a.ok for a in answers] == [True] * 4
+    events = [m for m in session.out.of("markers") if m.kind == "speech"]
+    assert [(m.label, m.sample) for m in events] == [
+        (mark.label, answer.sample) for (_, mark), answer in zip(ASKED, answers, strict=True)
+    ]
+
+
+def test_markers_of_the_device_ask_the_same(tmp_path):
+    at = [(due, f"feedback:speech:{mark.label}") for due, mark in ASKED]
+    session = Session(tmp_path, markers=[Marker(due, text) for due, text in at])
+    session.run()
+    assert session.finals == ["HHAY", "NOW", "S", "yes: indeed", "Ayo"]
+
+
+def test_a_replay_says_every_token_again_to_the_bit(tmp_path):
+    session = Session(tmp_path, ASKED, gap=29)
+    path = session.run()
+    described = BciSession("demo", Replay("x"), PIPELINE, Read(), Path("m"))
+    replayed = replay(Replay(str(path), math.inf), described, model())
+    assert replayed.is_equal, replayed
+    assert replayed.notes == ()
+    with Recorded.open(path) as recorded:
+        said = [o for line in recorded.lines() for o in parse_line(line)[1]]
+    tokens = [o for o in said if type(o).__name__ == "Token"]
+    told = session.out.of("tokens")
+    assert [(t.item, t.text, t.first, t.last, t.confidence) for t in tokens] == [
+        (m.item, m.text, m.first, m.last, m.confidence) for m in told
+    ]
+    assert [[(a.text, a.confidence) for a in t.alternatives] for t in tokens] == [
+        [(a.text, a.confidence) for a in m.alternatives] for m in told
+    ]
+    assert any(t.alternatives for t in tokens)
+
+
+def test_a_replay_with_another_language_says_so(tmp_path):
+    path = Session(tmp_path).run()
+    pipeline = replace(PIPELINE, language=None)
+    described = BciSession("demo", Replay("x"), pipeline, Read(), Path("m"))
+    replayed = replay(Replay(str(path), math.inf), described, model())
+    assert not replayed.is_equal
+    assert replayed.notes == ("another language then: abcdef012345; now it is none",)
+
+
+@pytest.mark.parametrize("asked", ["finalize", "reset", "wrong", "word Ayo"])
+def test_a_session_without_a_language_refuses(tmp_path, asked):
+    controls = [(0.5, Mark(call=1, label=asked, kind="speech"))]
+    session = Session(tmp_path, controls, replace(PIPELINE, language=None))
+    session.run()
+    (answer,) = session.controls.answers
+    assert not answer.ok
+    assert "makes no words" in answer.error
+    assert "[language]" in answer.fix
+    assert not session.out.of("markers")
+    assert "language" not in msgspec.to_builtins(session.out.of("predictions")[0].decoder)
