@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from bci_server.speech_tally import SpeechTally
 from bci_server.tally import ClassTally, ContinuousTally, Controls
 from bci_server.wire import DecoderName
 from decoders.artifact import Artifact
@@ -16,6 +17,7 @@ from decoders.decoder import Decoder
 from decoders.gathering import LeftOut, Progress, open_ending, read_all
 from decoders.output_hash import OutputHash
 from decoders.pipeline import Decoded, Pipeline, Run
+from decoders.speech.sentences import Sentences
 from decoders.stage import Mismatch
 from devices.clock import MONOTONIC, Clock
 from devices.device import Device, Stream
@@ -34,10 +36,11 @@ class Evaluation(msgspec.Struct, frozen=True):
     recordings
         What it ran over, as the devices name themselves.
     n_trials
-        Whole trials that were scored; 0 for a continuous decoder.
+        Whole trials, or sentences, that were scored; 0 for a continuous decoder.
     metrics
         The score, ``chance`` and ``ci95``, and more: see `decoders.scores`. For classes also
-        ``cue_to_decision_s`` and ``false_activations``.
+        ``cue_to_decision_s`` and ``false_activations``; for speech see
+        `bci_server.speech_tally.SpeechTally.score`.
     latency_ms
         ``p50`` and ``p99`` of the time that one block took to decode.
     real_time_factor
@@ -95,8 +98,11 @@ def evaluate(
     if not recordings:
         raise Mismatch("there is no recording to evaluate on; name at least one")
     controls = controls or Controls()
-    tally: ClassTally | ContinuousTally
-    if decoder.task == "classes":
+    tally: ClassTally | ContinuousTally | SpeechTally
+    if decoder.task == "speech":
+        has_words = pipeline.language is not None
+        tally = SpeechTally(pipeline.sentences or Sentences(), artifact.labels, controls, has_words)
+    elif decoder.task == "classes":
         if pipeline.trials is None:
             raise Mismatch("decisions are scored by trial; the session has no [trials]")
         tally = ClassTally(
@@ -126,7 +132,7 @@ class _Passing:
     def __init__(
         self,
         artifact: Artifact,
-        tally: ClassTally | ContinuousTally,
+        tally: ClassTally | ContinuousTally | SpeechTally,
         clock: Clock,
         progress: Progress | None,
     ) -> None:
@@ -136,6 +142,7 @@ class _Passing:
         self._progress = progress
         self._hash = OutputHash()
         self._names: list[str] = []
+        self._language = ""
         self._block_s: list[float] = []
         self._signal_s = 0.0
         self._begun_s = clock.now()
@@ -143,6 +150,7 @@ class _Passing:
     def over(self, stream: Stream, run: Run) -> None:
         """Take one recording to its end."""
         self._names.append(stream.identity or type(stream).__name__)
+        self._language = run.language
         self._tally.begin(stream, run.signal.rate_hz)
         left_out = LeftOut()
         for chunk, markers, truth in read_all(stream):
@@ -178,7 +186,9 @@ class _Passing:
         p50, p99 = np.percentile(np.array(self._block_s) * 1e3, [50, 99])
         model = self._artifact
         return Evaluation(
-            decoder=DecoderName(model.kind, model.versions.get("bci-server", ""), model.hash),
+            decoder=DecoderName(
+                model.kind, model.versions.get("bci-server", ""), model.hash, self._language
+            ),
             recordings=tuple(self._names),
             n_trials=n_trials,
             metrics=metrics,

@@ -13,7 +13,7 @@ def score_lines(metrics: Mapping[str, Any]) -> list[str]:
     if "accuracy" in metrics:
         return _class_lines(metrics)
     if "phoneme_error_rate" in metrics:
-        return _speech_lines(metrics)
+        return _speech_lines(metrics) + _word_lines(metrics.get("words"))
     return _continuous_lines(metrics)
 
 
@@ -75,6 +75,27 @@ def _speech_lines(metrics: Mapping[str, Any]) -> list[str]:
         f"phonemes in {metrics['n']} sentences (95 % interval {low:.1%} to {high:.1%}); held "
         f"against other sentences {metrics['chance']:.1%}, saying nothing 100.0%"
     ]
+
+
+def _word_lines(words: Mapping[str, Any] | None) -> list[str]:
+    if words is None:
+        return []
+    low, high = words["ci95"]
+    lines = [
+        f"word error rate {words['word_error_rate']:.1%} of {words['n_words']} words (95 % "
+        f"interval {low:.1%} to {high:.1%}); held against other sentences {words['chance']:.1%}",
+        f"{words['per_minute']:.0f} words a minute; {words['retracted']:.2f} interim words "
+        "retracted for each final one",
+    ]
+    shown, told = words["interim_delay_s"], words["final_delay_s"]
+    if shown is not None and told is not None:
+        lines.append(
+            f"after a word's end: shown after {shown['p50']:.2f} s (p95 {shown['p95']:.2f}), final "
+            f"after {told['p50']:.2f} s (p95 {told['p95']:.2f})"
+        )
+    outside = words["outside"]
+    lines.append(f"{outside['n']} words in {outside['minutes']:.1f} minutes outside of sentences")
+    return lines
 
 
 def _continuous_lines(metrics: Mapping[str, Any]) -> list[str]:
