@@ -6,7 +6,6 @@ is said all at once, each with its section, its line, both values, and what was 
 
 from __future__ import annotations
 
-import importlib
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,7 @@ from decoders.describe import describe, describe_pipeline
 from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
 from decoders.probabilities import Probabilities
-from decoders.speech.running import Language
+from decoders.speech.language import Language
 from decoders.speech.sentences import Sentences
 from decoders.speller import Speller
 from decoders.stage import Chain, Stage
@@ -49,7 +48,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-_LANGUAGE = "decoders.speech.language"
 _SECTIONS = (
     "name",
     "device",
@@ -407,8 +405,7 @@ def _language(document: Mapping[str, Any], folder: Path, problems: Problems) -> 
         return None
     if table.get("folder") and isinstance(table["folder"], str):
         table["folder"] = str(folder / Path(table["folder"]).expanduser())
-    recipe: type[Language] = importlib.import_module(_LANGUAGE).Language
-    return build(recipe, table, Section("language"), problems)
+    return build(Language, table, Section("language"), problems)
 
 
 def _safety(

@@ -403,11 +403,6 @@ class Loop:
             fix = "add [adaptation] to its file and restart it"
             self._controls.answer(Answer(call=mark.call, ok=False, error=error, fix=fix))
             return
-        if mark.kind == "speech" and not self._run.language:
-            error = "this session makes no words of speech, so there is nothing to do this to"
-            fix = "ask a session whose decoder is of speech, with a [language] section"
-            self._controls.answer(Answer(call=mark.call, ok=False, error=error, fix=fix))
-            return
         newest = max(0, self._n_samples - 1)
         if mark.sample is not None and mark.sample > newest:
             error = f"sample {mark.sample} has not come yet; the newest is {newest}"
@@ -416,6 +411,10 @@ class Loop:
             return
         sample, heard = (newest, None) if mark.sample is None else (mark.sample, newest)
         event = Event(sample, mark.label, mark.source, mark.kind, mark.values, heard)
+        if problem := self._run.problem_with(event):
+            fix = "ask a session with a [language]; a new word needs places there, and its phonemes"
+            self._controls.answer(Answer(call=mark.call, ok=False, error=problem, fix=fix))
+            return
         self._marks.append(event)
         self._controls.answer(Answer(call=mark.call, ok=True, sample=sample))
 

@@ -238,6 +238,14 @@ class Run:
         """Hash of the language; empty without one."""
         return "" if self._speech is None else self._speech.hash
 
+    def problem_with(self, event: Event) -> str:
+        """Return why what is asked of the language cannot be done; empty if it can."""
+        if event.kind != "speech":
+            return ""
+        if self._speech is None:
+            return "this session makes no words of speech, so there is nothing to do this to"
+        return self._speech.problem_with(event)
+
     def _restart(self) -> None:
         self._decoding = self._start_decoding(self._extraction.features)
         self._deciding = None

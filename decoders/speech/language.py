@@ -7,8 +7,10 @@ letters. An utterance ends with a silence, or when somebody says so (``finalize`
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -108,10 +110,15 @@ class Language:
         Raises
         ------
         ArtifactError
-            The folder is not a language that this version reads.
-        ValueError
-            A phoneme of `words` or `only` is none.
+            The folder is not a language that this version reads; or nobody knows how a word of
+            `words` or `only` is said.
         """
+        try:
+            return self._load()
+        except ValueError as e:
+            raise ArtifactError(f"[language] cannot be used: {e}") from e
+
+    def _load(self) -> Loaded:
         if self.mode == "phonemes":
             return Loaded(self, None)
         if self.mode == "spelling":
@@ -133,7 +140,7 @@ class Language:
                 f"{folder.folder} has places for {lexicon.n_places} new words; words lists "
                 f"{len(self.words)}"
             )
-        return Loaded(self, lexicon)
+        return Loaded(self, lexicon, folder.hash)
 
 
 class Loaded:
@@ -145,6 +152,8 @@ class Loaded:
         The recipe.
     lexicon
         The tree of words and the language model; None where there are no words.
+    files
+        Hash of the folder's files; empty where none was read.
 
     Attributes
     ----------
@@ -152,10 +161,28 @@ class Loaded:
         The new words that every run begins with.
     """
 
-    def __init__(self, language: Language, lexicon: Lexicon | None) -> None:
+    def __init__(self, language: Language, lexicon: Lexicon | None, files: str = "") -> None:
         self.language, self.lexicon = language, lexicon
+        self._files = files
         known = language.words if lexicon is not None and lexicon.n_places else ()
         self.words = tuple(new_word_of(said, lexicon) for said in known if lexicon is not None)
+
+    @property
+    def hash(self) -> str:
+        """Names this very language in 12 hex digits: its files and every key but the folder."""
+        keys = {k: v for k, v in asdict(self.language).items() if k != "folder"}
+        text = json.dumps({"files": self._files, **keys}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def problem_with_word(self, said: str) -> str:
+        """Return why ``NAME`` or ``NAME PHONEMES`` cannot be added as a word; empty if it can."""
+        if self.lexicon is None or not self.lexicon.n_places:
+            return f"a language of mode {self.language.mode!r} takes no new words"
+        try:
+            new_word_of(said, self.lexicon)
+        except ValueError as e:
+            return str(e)
+        return ""
 
     def start(self, rate_hz: float, hop: int) -> Speaking:
         """Start a run on samples of `rate_hz` that come in blocks of `hop`."""

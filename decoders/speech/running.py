@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from decoders.decoder import Moment
+from decoders.decoder import Event, Moment
 from decoders.output import Output, Token
 
 __all__ = ["InMemory", "Language", "Loaded", "Speaking", "Speech"]
@@ -35,6 +35,9 @@ class Loaded(Protocol):
     @property
     def hash(self) -> str:
         """Names this very language, lexicon and probabilities, in 12 hex digits."""
+
+    def problem_with_word(self, said: str) -> str:
+        """Return why ``NAME`` or ``NAME PHONEMES`` cannot be added as a word; empty if it can."""
 
     def start(self, rate_hz: float, hop: int) -> Speaking:
         """Start on blocks of `hop` samples of a stream of `rate_hz`.
@@ -95,6 +98,13 @@ class Speech:
         """Which language it is."""
         return self._loaded.hash
 
+    def problem_with(self, event: Event) -> str:
+        """Return why what is asked cannot be done, and is not; empty if it can."""
+        verb, _, rest = event.label.partition(" ")
+        if event.kind != "speech" or verb != "word":
+            return ""
+        return self._loaded.problem_with_word(rest)
+
     def restart(self) -> None:
         """Begin anew: samples are missing before the next block."""
         self._speaking = self._speaking.again()
@@ -107,6 +117,9 @@ class Speech:
     def __call__(self, outputs: Sequence[Output], moment: Moment) -> Sequence[Output]:
         """Return the outputs, with tokens."""
         left, self._left = self._left, []
+        if any(event.kind == "speech" for event in moment.events):
+            heeded = tuple(e for e in moment.events if not self.problem_with(e))
+            moment = replace(moment, events=heeded)
         said = self._speaking(outputs, moment)
         for output in said:
             if isinstance(output, Token):

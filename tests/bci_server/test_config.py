@@ -1,6 +1,5 @@
 import json
 import re
-import sys
 from dataclasses import replace
 
 import pytest
@@ -15,7 +14,6 @@ from decoders.speech.sentences import Sentences
 from decoders.stage import Chain
 from devices.signal import Signal
 from tests.decoders.made import followed
-from tests.decoders.speech import spelling
 
 GOOD = """
 name = "imagery"
@@ -287,12 +285,7 @@ folder = "languages/english"
 """
 
 
-@pytest.fixture
-def speech(plugins, monkeypatch):
-    monkeypatch.setitem(sys.modules, "decoders.speech.language", spelling)
-
-
-def test_a_session_of_speech_has_sentences_and_a_language(speech, tmp_path):
+def test_a_session_of_speech_has_sentences_and_a_language(plugins, tmp_path):
     session = parse_session(SPEECH, tmp_path)
     assert session.pipeline.sentences == Sentences(after_s=0.5)
     assert session.pipeline.language.folder == str(tmp_path / "languages/english")
@@ -301,7 +294,7 @@ def test_a_session_of_speech_has_sentences_and_a_language(speech, tmp_path):
     assert parse_session(without, tmp_path).pipeline.language is None
 
 
-def test_a_language_is_no_part_of_a_model(speech, tmp_path):
+def test_a_language_is_no_part_of_a_model(plugins, tmp_path):
     pipeline = parse_session(SPEECH, tmp_path).pipeline
     without = replace(pipeline, language=None)
     assert describe_pipeline(pipeline) == describe_pipeline(without)
@@ -321,10 +314,11 @@ def test_a_language_is_no_part_of_a_model(speech, tmp_path):
         ("after_s", "after", "unknown key 'after'; did you mean 'after_s'?"),
         ("0.5", "-0.5", "sentences need after_s >= 0"),
         ("folder =", "fodler =", "unknown key 'fodler'; did you mean 'folder'?"),
+        ("folder =", "# folder =", "[language], line 13: mode = 'sentences' needs a folder"),
         ("[language]", "[[language]]", "must be a section: [language]"),
     ],
 )  # fmt: skip
-def test_what_does_not_go_with_speech_is_refused(speech, tmp_path, old, new, said):
+def test_what_does_not_go_with_speech_is_refused(plugins, tmp_path, old, new, said):
     assert old in SPEECH
     found = problems(SPEECH.replace(old, new, 1), tmp_path)
     assert any(said in problem for problem in found), found

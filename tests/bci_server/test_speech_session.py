@@ -170,6 +170,17 @@ def test_a_replay_with_another_language_says_so(tmp_path):
     assert replayed.notes == ("another language then: abcdef012345; now it is none",)
 
 
+def test_a_word_that_nobody_can_say_is_refused_and_harms_nothing(tmp_path):
+    controls = [(0.5, Mark(call=1, label="word Xqz", kind="speech"))]
+    markers = [Marker(0.3, "feedback:speech:word Xqz")]
+    session = Session(tmp_path, controls, markers=markers)
+    session.run()
+    (answer,) = session.controls.answers
+    assert (answer.ok, answer.error) == (False, "Xqz: how it is said is not known")
+    assert "phonemes" in answer.fix
+    assert session.finals == ["HHAY", "NOWYEHS", "AYOW"]
+
+
 @pytest.mark.parametrize("asked", ["finalize", "reset", "wrong", "word Ayo"])
 def test_a_session_without_a_language_refuses(tmp_path, asked):
     controls = [(0.5, Mark(call=1, label=asked, kind="speech"))]

@@ -29,6 +29,9 @@ class Loaded:
     lower: bool = False
     hash: str = "abcdef012345"
 
+    def problem_with_word(self, said):
+        return "" if len(said.split()) > 1 else f"{said}: how it is said is not known"
+
     def start(self, rate_hz, hop):
         return Speaking(hop, self.lower)
 

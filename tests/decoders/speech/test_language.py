@@ -1,9 +1,13 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from decoders.decoder import Moment
 from decoders.output import Prediction
 from decoders.speech.ctc import edits
+from decoders.speech.folder import write_manifest
 from decoders.speech.language import Language
 from decoders.storage import ArtifactError
 from devices.speech.phonemes import CLASSES
@@ -278,3 +282,26 @@ def test_an_utterance_whose_last_words_are_withheld_still_ends(folder):
     last = [t for _, t in said if t.is_final][-1]
     assert (last.text, last.segment_final) == ("", True)
     assert [t.segment_final for _, t in said].count(True) == 1
+
+
+def test_any_change_of_a_language_changes_its_hash_but_not_where_it_lies(folder, loaded):
+    moved = Path(folder).with_name("moved")
+    shutil.copytree(folder, moved)
+    assert Language(str(moved)).load().hash == loaded.hash
+    for keys in ({"beam": 20}, {"words": ("kalina K AH L",)}, {"only": ("no",)}):
+        assert Language(str(folder), **keys).load().hash != loaded.hash
+    (moved / "lexicon.txt").write_text("no\tN OW\n")
+    write_manifest(moved, order=2, n_words=1, new_words=(2, 2, 2, 2), about={})
+    assert Language(str(moved)).load().hash != loaded.hash
+
+
+def test_whether_a_word_can_be_added_is_known_before(loaded):
+    assert loaded.problem_with_word("kalina K AH L IY N AH") == ""
+    assert "no phoneme" in loaded.problem_with_word("kalina K AH0")
+    assert "takes no new words" in Language(mode="phonemes").load().problem_with_word("no N OW")
+
+
+@pytest.mark.parametrize("keys", [{"words": ("kalina K AH0",)}, {"only": ("kalina K AH0",)}])
+def test_a_word_of_the_session_that_cannot_be_said_is_refused_with_its_name(folder, keys):
+    with pytest.raises(ArtifactError, match="AH0: no phoneme"):
+        Language(str(folder), **keys).load()
