@@ -24,6 +24,8 @@ from decoders.describe import describe, describe_pipeline
 from decoders.gathering import Gathered, Progress, gather, same_source
 from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
+from decoders.speech.held_out_scores import fit_and_score
+from decoders.speech.learning import spoken_training
 from decoders.speller import spelled
 from decoders.stage import Mismatch
 from decoders.stopping import EvidenceKind, Stopping, fit_stopping
@@ -133,7 +135,11 @@ def fitted(
     metrics: dict[str, Any] = {}
     stopping = None
     uncertainty: dict[str, NDArray[Any]] = {}
-    if _can_be_left_out(decoder, training) and (scored or _rests_on_left_out(pipeline)):
+    learned: Weights | None = None
+    if decoder.task == "speech":
+        if scored and parent is None:
+            learned, metrics = fit_and_score(decoder, training, fit)
+    elif _can_be_left_out(decoder, training) and (scored or _rests_on_left_out(pipeline)):
         said = leave_out(decoder, training, progress, fit)
         calibrated = calibrate_probabilities(pipeline.probabilities, training, said)
         said, uncertainty = calibrated.said, dict(calibrated.weights)
@@ -153,7 +159,8 @@ def fitted(
         )
     if progress is not None:
         progress("fitting", 0.0)
-    weights = {**fit(training), **_others(gathered, pipeline.lost_channels), **uncertainty}
+    learned = fit(training) if learned is None else learned
+    weights = {**learned, **_others(gathered, pipeline.lost_channels), **uncertainty}
     return Artifact(
         decoder=describe(decoder),
         pipeline=describe_pipeline(pipeline),
@@ -309,6 +316,8 @@ def training_of(
     if decoder.task == "classes":
         fewest = 0 if getattr(decoder, "shares_classes", False) else fewest
         return _class_training(gathered, pipeline, fewest, sessions)
+    if decoder.task == "speech":
+        return spoken_training(gathered, pipeline.sentences, sessions)
     return _continuous_training(gathered, target, sessions)
 
 
@@ -461,7 +470,8 @@ def _truth_rows(gathered: Gathered, channels: Sequence[str]) -> _Part:
 
 def _sha256(training: Training) -> str:
     digest = hashlib.sha256()
-    for array in (training.features, training.targets, training.groups):
+    spoken = () if training.spoken is None else (training.spoken,)
+    for array in (training.features, training.targets, training.groups, *spoken):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
