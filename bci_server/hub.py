@@ -102,8 +102,8 @@ class _Subscription:
                 return False
             self._neutral = message.mode == "neutral"
             return True
-        if isinstance(message, TokenMessage) and message.is_final:
-            return True
+        if isinstance(message, TokenMessage) and (message.is_final or not message.text):
+            return True  # what was taken back must not stand for ever
         if isinstance(message, PredictionMessage) and message.decision is not None:
             return True
         return self._is_due(now_s)

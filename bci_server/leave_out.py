@@ -56,7 +56,8 @@ class LeftOutEvaluation(msgspec.Struct, frozen=True):
     folds
         One for each.
     score
-        What is averaged: ``accuracy``, ``auc`` or ``r2`` (the mean of its names).
+        What is averaged: ``accuracy``, ``auc``, ``r2`` (the mean of its names) or
+        ``phoneme_error_rate``.
     mean, mean_ci95
         Over the folds; Student's interval, which is wide for few; none for one fold.
     pooled
@@ -182,14 +183,15 @@ def summary(by: str, done: Sequence[Fold]) -> LeftOutEvaluation:
         raise Mismatch("there is no recording to evaluate on; name at least two")
     score = _score_of([fold.metrics for fold in done])
     values = [_value(fold.metrics, score) for fold in done]
-    pooled = None if "r2" in done[0].metrics else _pooled(done)
+    pooled = _pooled(done) if "confusion" in done[0].metrics else None
     mean = float(np.mean(values))
     return LeftOutEvaluation(by, tuple(done), score, mean, _student(values), pooled)
 
 
 def _score_of(metrics: Sequence[dict[str, Any]]) -> str:
-    if "r2" in metrics[0]:
-        return "r2"
+    for name in ("r2", "phoneme_error_rate"):
+        if name in metrics[0]:
+            return name
     # Accuracy misleads where one class is rarer.
     rare = all("auc" in m and m["chance"] > 0.6 for m in metrics)
     return "auc" if rare else "accuracy"

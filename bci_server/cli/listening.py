@@ -1,17 +1,25 @@
-"""Prints what a client receives, until it is told to stop."""
+"""Prints what a client receives, until it is told to stop.
+
+On a terminal, what is spoken is one line at the bottom that is corrected in place.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from bci_server.cli.message_line import message_line
-from bci_server.cli.screen import note
+from bci_server.cli.running_sentence import RunningSentence
+from bci_server.cli.screen import note, results
 from bci_server.client import Client, Lost
+from bci_server.wire import DataMessage, TokenMessage
+
+if TYPE_CHECKING:
+    from rich.live import Live
 
 __all__ = ["print_messages"]
 
@@ -45,19 +53,57 @@ async def _print(
     client: Client, topics: tuple[Any, ...], rate_hz: float | None, count: int, as_json: bool
 ) -> None:
     n = 0
-    async with client:
-        note(f"{client.url}: connected; Ctrl-C ends.")
-        async for message in client.subscribe(*topics, rate_hz=rate_hz):
-            if isinstance(message, Lost):
-                n_lost = "" if message.n is None else f"{message.n} "
-                note(f"lost {n_lost}messages of {', '.join(message.topics)}: {message.reason}")
-                continue
-            if as_json:
-                line = msgspec.json.encode(message).decode()
-            else:
-                line = message_line(message, client.age_s(message))
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-            n += 1
-            if n == count:
-                return
+    with _Screen(as_json) as screen:
+        async with client:
+            note(f"{client.url}: connected; Ctrl-C ends.")
+            async for message in client.subscribe(*topics, rate_hz=rate_hz):
+                if isinstance(message, Lost):
+                    n_lost = "" if message.n is None else f"{message.n} "
+                    note(f"lost {n_lost}messages of {', '.join(message.topics)}: {message.reason}")
+                    continue
+                screen.show(message, client.age_s(message))
+                n += 1
+                if n == count:
+                    return
+
+
+class _Screen:
+    """Where messages are written: lines of JSON, lines of words, or a terminal."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._live: Live | None = None
+        self._sentence = RunningSentence()
+
+    def __enter__(self) -> Self:
+        if sys.stdout.isatty() and not self._as_json:
+            from rich.live import Live
+
+            self._live = Live(console=results(), auto_refresh=False)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, message: DataMessage, age_s: float) -> None:
+        if self._live is not None:
+            self._draw(self._live, message, age_s)
+            return
+        if self._as_json:
+            line = msgspec.json.encode(message).decode()
+        else:
+            line = message_line(message, age_s)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    def _draw(self, live: Live, message: DataMessage, age_s: float) -> None:
+        from rich.text import Text
+
+        width = live.console.width
+        if not isinstance(message, TokenMessage):
+            live.console.print(Text(message_line(message, age_s)))
+        elif self._sentence.take(message):
+            live.console.print(self._sentence.end(width))
+        live.update(self._sentence.line(width), refresh=True)

@@ -18,6 +18,10 @@ from bci_server.wire import (
 
 __all__ = ["bar", "message_line", "status_words"]
 
+_MOST_CLASSES = 12
+_LIKELIEST = 3
+"""Of more classes than fit on a line, so many are shown."""
+
 
 def message_line(message: DataMessage, age_s: float) -> str:
     """Return `message`, whose newest sample is `age_s` old, as one line."""
@@ -54,9 +58,7 @@ def _words(message: DataMessage) -> str:
         case CommandMessage():
             return _command(message)
         case TokenMessage():
-            return f"{message.text!r} ({message.unit}, {message.confidence:.2f})" + (
-                "" if message.is_final else " …"
-            )
+            return _token(message)
         case MarkerMessage():
             return f"{_event(message)} at sample {message.sample} ({message.source})"
         case StatusMessage():
@@ -69,6 +71,14 @@ def _words(message: DataMessage) -> str:
             return _named(message.names, message.values)
 
 
+def _token(message: TokenMessage) -> str:
+    if not message.text:
+        return f"item {message.item} taken back"
+    end = " ." if message.segment_final else ""
+    unsure = "" if message.is_final else " …"
+    return f"{message.text!r} ({message.unit}, {message.confidence:.2f}){unsure}{end}"
+
+
 def _event(message: MarkerMessage) -> str:
     kind = "" if message.kind == "marker" else message.kind
     words = [word for word in (kind, message.label) if word]
@@ -76,10 +86,10 @@ def _event(message: MarkerMessage) -> str:
 
 
 def _prediction(message: PredictionMessage) -> str:
-    shares = "  ".join(
-        f"{label} {p:.2f} {bar(p, 10)}"
-        for label, p in zip(message.labels, message.probabilities, strict=True)
-    )
+    said = list(zip(message.labels, message.probabilities, strict=True))
+    if len(said) > _MOST_CLASSES:
+        said = sorted(said, key=lambda each: -each[1])[:_LIKELIEST]
+    shares = "  ".join(f"{label} {p:.2f} {bar(p, 10)}" for label, p in said)
     return shares if message.decision is None else f"{shares}  decided: {message.decision}"
 
 

@@ -115,6 +115,26 @@ def test_thinning_holds_the_rate_over_time(hub, clock):
     assert len(listener.got) == pytest.approx(200, abs=2)
 
 
+def test_thinned_or_not_no_word_stands_that_was_taken_back(hub, clock):
+    listener = Listener()
+    hub.subscribe(listener, ("tokens",), 1.0)
+    for text, is_final in (("wat", False), ("water", False), ("", False), ("what", True)):
+        hub.publish(token(1, text, is_final))
+        clock.advance(0.08)
+    assert [m.text for m in listener.got] == ["wat", "", "what"]
+
+
+def test_minutes_of_speech_can_be_resumed_word_by_word():
+    hub = Hub("demo")
+    for n in range(600):
+        for text, is_final in (("w", False), ("wo", False), ("wor", False), ("word", True)):
+            hub.publish(token(n, text, is_final))
+    recovered, missed = hub.missed(("tokens",), ResumeFrom(epoch=hub.epoch, seq=400))
+    assert recovered
+    finals = [e.message.item for e in missed if e.message.is_final]
+    assert finals == list(range(100, 600))
+
+
 def test_status_and_markers_are_never_thinned(hub):
     listener = Listener()
     hub.subscribe(listener, ("status", "markers"), 0.001)

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import pty
+import select
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -11,7 +13,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bci_server.cli.outcome import Exit
-from tests.bci_server.web.web_place import TOKEN, VIEWER, Place, command, marker, prediction
+from tests.bci_server.web.web_place import TOKEN, VIEWER, Place, command, marker, prediction, token
 
 pytestmark = pytest.mark.anyio
 
@@ -80,6 +82,37 @@ async def test_a_person_reads_words(place: Place) -> None:
     assert process.returncode == Exit.OK
     assert "knock at sample 0 (stream)" in out.decode()
     assert "velocity (disarmed) disarmed x=+0.5 y=-0.5 m/s" in out.decode()
+
+
+async def test_on_a_terminal_a_sentence_is_corrected_in_place(place: Place) -> None:
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bci_server", "listen", place.http, "--topics", "tokens,markers"),
+        stdout=theirs,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "BCI_TOKEN": TOKEN, "TERM": "xterm", "COLUMNS": "80"},
+    )
+    os.close(theirs)
+    screen = b""
+    async with asyncio.timeout(60):
+        while b"knock" not in screen:
+            place.publish(marker("knock"))
+            await asyncio.sleep(0.1)
+            if select.select([ours], [], [], 0)[0]:
+                screen += os.read(ours, 65536)
+        place.publish(token(1, "wader", False))
+        place.publish(token(1, "water", True, segment_final=True))
+        place.publish(marker("over"))
+        while b"over" not in screen:
+            await asyncio.sleep(0.05)
+            if select.select([ours], [], [], 0)[0]:
+                screen += os.read(ours, 65536)
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == Exit.OK
+    os.close(ours)
+    assert b"\x1b[2mwader" in screen
+    assert b"\x1b[1mwater" in screen
+    assert b"\x1b[2K" in screen[screen.index(b"wader") : screen.index(b"water")]
 
 
 async def test_a_session_of_this_machines_server_is_found_by_name(place: Place) -> None:

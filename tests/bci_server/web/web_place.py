@@ -82,7 +82,7 @@ def prediction(sample=0, decision=None):
     )
 
 
-def token(item, text, is_final):
+def token(item, text, is_final, segment_final=False):
     return TokenMessage(
         topic="tokens",
         sample=0,
@@ -91,7 +91,7 @@ def token(item, text, is_final):
         text=text,
         unit="word",
         is_final=is_final,
-        segment_final=False,
+        segment_final=segment_final,
         confidence=0.9,
     )
 
