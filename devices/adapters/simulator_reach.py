@@ -111,6 +111,7 @@ class SimulatorReach:
 
     def _source(self, pace: Pace) -> Source:
         from devices.simulation.broadband import BroadbandSource
+        from devices.simulation.reaches import VelocityDrive
         from devices.simulation.spikes import CountSource
         from devices.simulation.tuning import CosineTuning
 
@@ -118,15 +119,15 @@ class SimulatorReach:
         tuning = CosineTuning.draw(self.n_units, tuning_rng)
         for day in range(self.day):
             tuning = tuning.after(1, np.random.default_rng((self.seed, day)))
-        movement = self._movement(reach_rng)
+        drive = VelocityDrive(tuning, self._movement(reach_rng), BIN_RATE_HZ)
         is_live = bool(self.intent_stream)
         channels = tuple(f"unit-{k:04d}" for k in range(self.n_units))
         if self.output == "counts":
             signal = Signal(BIN_RATE_HZ, channels, "count")
             bins = pace.chunk(BIN_RATE_HZ) if is_live else _COUNT_BINS
-            return CountSource(signal, tuning, movement, spike_rng, bins, is_live)
+            return CountSource(signal, drive, spike_rng, bins, is_live)
         signal = Signal(self.rate_hz, channels, "uV")
-        return BroadbandSource(signal, tuning, movement, spike_rng, BIN_RATE_HZ, 1, is_live)
+        return BroadbandSource(signal, drive, spike_rng, 1, is_live)
 
     def _movement(self, rng: np.random.Generator) -> Movement:
         from devices.simulation.reaches import LiveVelocity, Reaches, centre_out, random_targets

@@ -7,11 +7,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from devices.signal import Signal
+from devices.simulation.drive import Drive
 from devices.simulation.noise import Coloured, power_law
-from devices.simulation.reaches import Movement
-from devices.simulation.spikes import velocity_signal
 from devices.simulation.stream import Block
-from devices.simulation.tuning import CosineTuning
 
 __all__ = ["BroadbandSource"]
 
@@ -31,18 +29,14 @@ class BroadbandSource:
     ----------
     signal
         What comes out, one electrode a unit, in uV; a whole number of samples in each bin.
-    tuning
-        Of the units.
-    movement
-        What is intended.
+    drive
+        How the units fire, bin by bin.
     rng
         This source's own.
-    bin_rate_hz
-        How often the intended velocity changes; rate of the truth.
     bins
         Bins that are made together.
     is_live
-        Whether the movement follows somebody outside.
+        Whether the drive follows somebody outside.
     """
 
     NOISE_UV = 7.0
@@ -55,22 +49,19 @@ class BroadbandSource:
     def __init__(
         self,
         signal: Signal,
-        tuning: CosineTuning,
-        movement: Movement,
+        drive: Drive,
         rng: np.random.Generator,
-        bin_rate_hz: float,
         bins: int,
         is_live: bool,
     ) -> None:
         noise_rng, field_rng, self._rng, unit_rng = rng.spawn(4)
         self.signal = signal
-        self.truth_signal = velocity_signal(bin_rate_hz)
+        self.truth_signal = drive.truth_signal
         self.is_live = is_live
-        self._bin = round(signal.rate_hz / bin_rate_hz)
+        self._bin = round(signal.rate_hz / drive.truth_signal.rate_hz)
         self._bins = bins
         self.block = self._bin * bins
-        self._tuning = tuning
-        self._movement = movement
+        self._drive = drive
         self._noise_rng = noise_rng
         noise_uv = noise_rng.standard_normal(self.N_NOISE, np.float32)
         noise_uv *= np.float32(self.NOISE_UV)
@@ -87,28 +78,27 @@ class BroadbandSource:
 
     def make(self, start_s: float) -> Block:
         """Make the next block."""
-        moved = self._movement.next(self._bins, start_s)
+        driven = self._drive.next(self._bins, start_s)
         n, n_spike = self.block, self._waveforms.shape[1]
         voltages = np.empty((n + n_spike, self.signal.n_channels), np.float32)
         voltages[:n] = self._field.next(n).astype(np.float32) @ self._mixing
         voltages[:n] += self._noise_uv[self._noise_rng.integers(0, len(self._noise_uv), n)]
         voltages[n:] = 0.0
         voltages[:n_spike] += self._spikes
-        at, unit = self._fire(moved.velocity)
+        at, unit = self._fire(driven.rates_hz)
         # Two spikes of a unit are farther apart than a spike is long: no place is named twice.
         voltages[at[:, None] + np.arange(n_spike), unit[:, None]] += self._waveforms[unit]
         self._spikes = voltages[n:].copy()
-        marks = tuple((index * self._bin, label) for index, label in moved.marks)
-        return Block(voltages[:n], moved.velocity.astype(np.float32), marks)
+        marks = tuple((index * self._bin, label) for index, label in driven.marks)
+        return Block(voltages[:n], driven.truth, marks)
 
     def close(self) -> None:
-        """Let go of the movement."""
-        self._movement.close()
+        """Let go of the drive."""
+        self._drive.close()
 
-    def _fire(self, velocity: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _fire(self, rates_hz: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Draw the block's spikes: sample and unit, by unit and in order of time."""
-        expected = self._tuning.rates_hz(velocity) / self.truth_signal.rate_hz
-        counts = self._rng.poisson(expected)
+        counts = self._rng.poisson(rates_hz / self.truth_signal.rate_hz)
         bins, units = np.nonzero(counts)
         times = counts[bins, units]
         bins, units = np.repeat(bins, times), np.repeat(units, times)

@@ -9,10 +9,22 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.signal import Signal
+from devices.simulation.drive import Driven
 from devices.simulation.intent import random_order
 from devices.simulation.listener import Listener
+from devices.simulation.tuning import CosineTuning
 
-__all__ = ["LiveVelocity", "Moved", "Movement", "Reach", "Reaches", "centre_out", "random_targets"]
+__all__ = [
+    "LiveVelocity",
+    "Moved",
+    "Movement",
+    "Reach",
+    "Reaches",
+    "VelocityDrive",
+    "centre_out",
+    "random_targets",
+]
 
 _STALE_S = 0.5
 
@@ -41,6 +53,35 @@ class Movement(Protocol):
 
     def close(self) -> None:
         """Let go of what it listens to."""
+
+
+class VelocityDrive:
+    """Units that are tuned to an intended velocity, which is the truth.
+
+    Parameters
+    ----------
+    tuning
+        Of the units.
+    movement
+        What is intended.
+    rate_hz
+        Bins a second.
+    """
+
+    def __init__(self, tuning: CosineTuning, movement: Movement, rate_hz: float) -> None:
+        self.truth_signal = Signal(rate_hz, ("vx", "vy"), "m/s")
+        self._tuning = tuning
+        self._movement = movement
+
+    def next(self, n: int, start_s: float) -> Driven:
+        """Return how they fire in the next `n` bins."""
+        moved = self._movement.next(n, start_s)
+        rates_hz = self._tuning.rates_hz(moved.velocity)
+        return Driven(rates_hz, moved.velocity.astype(np.float32), moved.marks)
+
+    def close(self) -> None:
+        """Let go of the movement."""
+        self._movement.close()
 
 
 @dataclass(frozen=True, slots=True)
