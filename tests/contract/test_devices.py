@@ -25,12 +25,14 @@ from devices.adapters.recording import Recording
 from devices.adapters.replay import Replay
 from devices.adapters.simulator_eeg import SimulatorEeg
 from devices.adapters.simulator_reach import SimulatorReach
+from devices.adapters.simulator_speech import SimulatorSpeech
 from devices.clock import MONOTONIC, ManualClock
 from devices.device import EndOfStream, Health, Stream
 from devices.discovery import StreamMatch
 from devices.outlet import Publisher, forward
 from devices.recording.checked_file import CheckedFile
 from devices.signal import Chunk, Marker, Signal
+from devices.simulation.articulators import ARTICULATORS
 
 DEADLINE_S = 30.0
 
@@ -119,6 +121,16 @@ def reach(output: str, duration_s: float, labels: set[str]) -> Case:
     return Case(make, seeded=True, labels=frozenset(labels), truth=("vx", "vy"))
 
 
+def speech(output: str, duration_s: float, labels: set[str]) -> Case:
+    def make(bench: Bench, **fields: Any) -> SimulatorSpeech:
+        text = bench.folder / "said.txt"
+        text.write_text("Yes\nI am here\n")
+        fields |= {"output": output, "duration_s": duration_s, "text": str(text)}
+        return SimulatorSpeech(n_electrodes=3, order="listed", silence_s=0.2, **fields)
+
+    return Case(make, seeded=True, labels=frozenset(labels), truth=ARTICULATORS)
+
+
 def recording() -> Case:
     def make(bench: Bench, **fields: Any) -> Recording:
         return Recording(bench.recorded(), **fields)
@@ -159,6 +171,11 @@ CASES = {
     "simulator_reach": [
         reach("counts", 10.0, {"reach", "target-centre"}),
         reach("broadband", 1.01, {"reach"}),
+    ],
+    "simulator_speech": [
+        speech("counts", 10.0, {"say:Yes", "say:I am here", "said"}),
+        speech("features", 10.0, {"say:Yes", "say:I am here", "said"}),
+        speech("broadband", 1.01, {"say:Yes"}),
     ],
 }
 ALL = {f"{kind}-{k}": case for kind, cases in CASES.items() for k, case in enumerate(cases)}
