@@ -160,7 +160,8 @@ def stored_token(path: Path) -> tuple[str, bool]:
         return _read_token(path), False
     except FileNotFoundError:
         pass
-    token = secrets.token_urlsafe(32)
+    # Its first letter is none: on a command line a dash would begin an option.
+    token = f"b{secrets.token_urlsafe(32)}"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -47,6 +47,7 @@ from bci_server.messages import (
 )
 from bci_server.recorder import Recorder
 from bci_server.safety.guard import Guard
+from bci_server.safety.lease import LeaseRefused
 from bci_server.safety.limits import Safety
 from bci_server.safety.quality import Contact
 from bci_server.steering import steer, why_stalled
@@ -424,15 +425,21 @@ class Loop:
             fix = "add [stimulation] with the electrodes and their limits to its file"
             self._controls.answer(Answer(call=asked.call, ok=False, error=error, fix=fix))
             return
+        try:
+            self._guard.check_audited()
+        except LeaseRefused as e:
+            self._controls.answer(Answer(call=asked.call, ok=False, error=e.cause, fix=e.fix))
+            return
         answer = self._stimulator.give(asked)
         if not answer.ok:
             self._controls.answer(answer)
             return
+        self._guard.stimulated(asked, max(0, self._n_samples - 1))
         self._mark(Mark(call=asked.call, label=label_of(asked), source="stimulation"))
 
     def _still_stimulator(self) -> None:
-        if self._stimulator is not None:
-            self._stimulator.stop()
+        if self._stimulator is not None and self._stimulator.stop():
+            self._guard.stimulated(None, max(0, self._n_samples - 1))
 
     def _record(self, asked: StartRecording | StopRecording) -> None:
         recorder, call = self._recorder, asked.call

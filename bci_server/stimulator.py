@@ -93,8 +93,10 @@ class Stimulator:
         self._outlet.push_sample([float(number), *order, stimulus.duration_s], now_s)
         return Answer(call=asked.call, ok=True)
 
-    def stop(self) -> None:
-        """End all trains; nothing is sent if none runs."""
+    def stop(self) -> bool:
+        """End all trains, and say whether any ran; nothing is sent if none did."""
         now_s = self._clock.now()
-        if self._trains.stop(now_s):
+        ran = self._trains.stop(now_s)
+        if ran:
             self._outlet.push_sample(_OFF, now_s)
+        return ran

@@ -43,6 +43,8 @@ def audit(
             console.print(escape(report.why))
         counts = ", ".join(f"{n} {state}" for state, n in sorted(report.transitions.items()))
         console.print(f"{report.n_lines} lines; came to be: {counts or 'nothing but disarmed'}")
+        if report.n_stimuli:
+            console.print(f"{report.n_stimuli} stimuli")
         console.print(f"last {report.last_state}; hash of the last line: {report.last_hash}")
     if report.verdict == "broken":
         raise typer.Exit(Exit.FAILED)

@@ -1,4 +1,4 @@
-"""The audit log: every transition of one run of a session, in order, each bound to all before it.
+"""The audit log: transitions and stimuli of one run of a session, each bound to all before it.
 
 One file a run, one JSON document a line. Each line has a number ``n``, the hash of the line before
 (``prev``), and its own ``hash``: SHA-256 of the rest of the line as it stands. Who changes, removes
@@ -25,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-from bci_server.safety.guard import Transition
+from bci_server.safety.guard import Stimulated, Transition
 from devices.clock import Clock
 
 __all__ = ["FIRST", "AuditLog", "Unaudited", "chained", "open_audit"]
@@ -84,9 +84,10 @@ class AuditLog:
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
         self._thread.start()
 
-    def note(self, transition: Transition) -> None:
+    def note(self, what: Transition | Stimulated) -> None:
         """Take one; return at once."""
-        self._put({"event": "transition", **msgspec.to_builtins(transition)})
+        event = "stimulus" if isinstance(what, Stimulated) else "transition"
+        self._put({"event": event, **msgspec.to_builtins(what)})
 
     def close(self, reason: str = "") -> None:
         """Write what waits, and that the run ended in good order."""
@@ -165,5 +166,5 @@ class Unaudited:
 
     failure: str
 
-    def note(self, transition: Transition) -> None:
+    def note(self, what: Transition | Stimulated) -> None:
         """Keep nothing."""

@@ -42,6 +42,8 @@ class AuditReport:
         How often the session came to be in each state.
     last_state
         Where it was last.
+    n_stimuli
+        Trains of pulses that were ordered.
     """
 
     path: str
@@ -53,6 +55,7 @@ class AuditReport:
     about: dict[str, Any]
     transitions: dict[str, int]
     last_state: str
+    n_stimuli: int = 0
 
 
 def check_audit(path: Path) -> AuditReport:
@@ -67,7 +70,7 @@ def check_audit(path: Path) -> AuditReport:
     torn = len(lines.pop())
     about: dict[str, Any] = {}
     transitions: dict[str, int] = {}
-    prev, why, last_state, is_ended, n = FIRST, "", "disarmed", False, 0
+    prev, why, last_state, is_ended, n, n_stimuli = FIRST, "", "disarmed", False, 0, 0
     for n, line in enumerate(lines):
         content = _content(line, n, prev)
         if isinstance(content, str):
@@ -79,6 +82,7 @@ def check_audit(path: Path) -> AuditReport:
         if content.get("event") == "transition":
             last_state = str(content.get("state"))
             transitions[last_state] = transitions.get(last_state, 0) + 1
+        n_stimuli += content.get("event") == "stimulus" and bool(content.get("electrode"))
         is_ended = content.get("event") == "end"
     else:
         n = len(lines)
@@ -88,7 +92,9 @@ def check_audit(path: Path) -> AuditReport:
     if not why:
         verdict = "whole" if is_ended and not torn else "unfinished"
         why = "" if verdict == "whole" else _how_cut(torn)
-    return AuditReport(str(path), verdict, why, n, torn, prev, about, transitions, last_state)
+    return AuditReport(
+        str(path), verdict, why, n, torn, prev, about, transitions, last_state, n_stimuli
+    )
 
 
 def _content(line: bytes, n: int, prev: str) -> dict[str, Any] | str:

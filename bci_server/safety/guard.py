@@ -13,6 +13,7 @@ from bci_server.control import (
     ArmLease,
     ClearStop,
     DisarmLease,
+    GiveStimulus,
     RenewLease,
     StopNow,
 )
@@ -33,7 +34,7 @@ from bci_server.wire import (
 from decoders.output import Command
 from devices.clock import Clock
 
-__all__ = ["Audit", "Guard", "LeaseControl", "Transition"]
+__all__ = ["Audit", "Guard", "LeaseControl", "Stimulated", "Transition"]
 
 LeaseControl = ArmLease | RenewLease | DisarmLease | StopNow | ClearStop
 
@@ -72,14 +73,44 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, dict[str, float]] = {}
 
 
+class Stimulated(msgspec.Struct, frozen=True, kw_only=True):
+    """A train of pulses was ordered, or all were ended.
+
+    Parameters
+    ----------
+    time_s
+        When, on the monotonic clock.
+    who
+        Who ordered it; or who held the lease whose end ends all trains.
+    sample
+        The newest sample by then.
+    lease
+        Number of the lease.
+    electrode
+        Its name; empty: all trains are ended.
+    amplitude_ua, pulse_width_us, rate_hz, duration_s
+        Of the train.
+    """
+
+    time_s: float
+    who: str
+    sample: int
+    lease: int
+    electrode: str = ""
+    amplitude_ua: float = 0.0
+    pulse_width_us: float = 0.0
+    rate_hz: float = 0.0
+    duration_s: float = 0.0
+
+
 class Audit(Protocol):
-    """Keeps every transition: `bci_server.safety.audit.AuditLog`."""
+    """Keeps every transition and stimulus: `bci_server.safety.audit.AuditLog`."""
 
     @property
     def failure(self) -> str:
         """Why transitions are kept no longer; empty while they are."""
 
-    def note(self, transition: Transition) -> None:
+    def note(self, what: Transition | Stimulated) -> None:
         """Take one; return at once."""
 
 
@@ -97,7 +128,7 @@ class Guard:
     clock
         The clock that leases last on.
     audit
-        Is told every transition. Where it fails, nothing moves.
+        Is told every transition and stimulus. Where it fails, nothing moves and nothing is felt.
 
     Attributes
     ----------
@@ -231,16 +262,49 @@ class Guard:
         """Take the lease from whoever has it: what moved until now is not what moves next."""
         self.lease.drop()
 
-    def _arm(self, asked: ArmLease, state: SessionState) -> None:
-        if self.fault:
-            raise LeaseRefused(
-                f"a fault has latched: {self.fault}", "see what caused it, then clear it"
-            )
+    def check_audited(self) -> None:
+        """Make sure that what happens is kept.
+
+        Raises
+        ------
+        LeaseRefused
+            It is not.
+        """
         if self._audit is not None and self._audit.failure:
             raise LeaseRefused(
                 f"what happens cannot be audited: {self._audit.failure}",
                 "make room, or set [safety] audit to a folder that can be written",
             )
+
+    def stimulated(self, asked: GiveStimulus | None, sample: int) -> None:
+        """Keep that a train was ordered; None: that all were ended."""
+        if self._audit is None:
+            return
+        now_s, lease = self._clock.now(), self.lease
+        if asked is None:
+            holder, number = lease.holder, lease.number
+            self._audit.note(Stimulated(time_s=now_s, who=holder, sample=sample, lease=number))
+            return
+        self._audit.note(
+            Stimulated(
+                time_s=now_s,
+                who=asked.holder,
+                sample=sample,
+                lease=lease.number,
+                electrode=asked.electrode,
+                amplitude_ua=asked.amplitude_ua,
+                pulse_width_us=asked.pulse_width_us,
+                rate_hz=asked.rate_hz,
+                duration_s=asked.duration_s,
+            )
+        )
+
+    def _arm(self, asked: ArmLease, state: SessionState) -> None:
+        if self.fault:
+            raise LeaseRefused(
+                f"a fault has latched: {self.fault}", "see what caused it, then clear it"
+            )
+        self.check_audited()
         self.lease.arm(asked.holder, asked.limits, state)
         limits = self.lease.limits() or {}
         bounds = tuple(limits.values())

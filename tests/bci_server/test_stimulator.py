@@ -1,9 +1,13 @@
 """Stimulation over LSL, as the loop asks for it."""
 
+import json
+
 import pylsl
 import pytest
 
 from bci_server.control import ArmLease, DisarmLease, GiveStimulus, StopNow
+from bci_server.safety.audit import AuditLog, Unaudited
+from bci_server.safety.audit_check import check_audit
 from bci_server.safety.lease import Lease
 from bci_server.safety.stimulation import Stimulation
 from bci_server.stimulator import CHANNELS, Stimulator
@@ -75,7 +79,7 @@ class Orders:
 
     def stop(self):
         self.stops.append(self._clock.now())
-        self.stimulator.stop()
+        return self.stimulator.stop()
 
 
 @pytest.mark.parametrize(
@@ -103,6 +107,47 @@ def test_another_lease_does_not_take_over_the_trains_of_the_one_before(lsl):
     bench.run()
     assert {a.call: a for a in bench.controls.answers}[4].ok
     assert any(0.25 <= t <= 0.30 for t in orders.stops)
+
+
+def audited(bench, path):
+    """Have the bench's guard keep a log; return what to close and the file."""
+    log = AuditLog(path, {}, bench.clock)
+    bench.guard._audit = log
+    return log
+
+
+def test_every_stimulus_and_the_end_of_all_are_lines_of_the_audit_log(lsl, tmp_path):
+    controls = [(0.10, ARM), (0.15, FEEL), (0.25, StopNow(call=3, holder="bob"))]
+    bench = Bench(steady(11), controls)
+    Orders(bench)
+    log = audited(bench, tmp_path / "a.jsonl")
+    bench.run()
+    log.close()
+    lines = [json.loads(line) for line in log.path.read_text().splitlines()]
+    given, ended = [line for line in lines if line["event"] == "stimulus"]
+    assert {k: given[k] for k in ("who", "electrode", "amplitude_ua", "duration_s")} == {
+        "who": "anna",
+        "electrode": "S2",
+        "amplitude_ua": 40.0,
+        "duration_s": 0.5,
+    }
+    answer = {a.call: a for a in bench.controls.answers}[5]
+    assert given["sample"] == answer.sample
+    assert given["lease"] == ended["lease"] == bench.guard.lease.number
+    assert (ended["electrode"], ended["amplitude_ua"]) == ("", 0.0)
+    assert 0.25 <= ended["time_s"] <= 0.30
+    report = check_audit(log.path)
+    assert (report.verdict, report.n_stimuli) == ("whole", 1)
+
+
+def test_what_cannot_be_audited_is_not_felt(lsl):
+    bench = Bench(steady(11), [(0.10, ARM), (0.15, FEEL)])
+    Orders(bench)
+    bench.guard._audit = Unaudited("no room")
+    bench.run()
+    answer = {a.call: a for a in bench.controls.answers}[5]
+    assert not answer.ok
+    assert "cannot be audited: no room" in answer.error
 
 
 def test_a_session_without_the_section_says_so(lsl):
