@@ -48,15 +48,29 @@ _RECKONED: dict[type[ast.operator], type[ast.operator]] = {
 
 
 def mutants(tree: ast.Module) -> Iterator[tuple[ast.Module, str]]:
-    """Yield each mutant, and what was changed."""
-    silent = _silent(tree)
+    """Yield each mutant, and what was changed in which function and statement."""
+    silent, where = _silent(tree), _where(tree)
     for i, node in enumerate(ast.walk(tree)):
         for n_change in range(0 if id(node) in silent else _n_changes(node)):
             whole = copy.deepcopy(tree)
             target = list(ast.walk(whole))[i]
-            before = ast.unparse(target)
+            before = ast.unparse(getattr(target, "test", target))
             after = _change(target, n_change)
-            yield ast.fix_missing_locations(whole), f"{before}  →  {after}"
+            yield ast.fix_missing_locations(whole), f"{where[i]} {before}  →  {after}"
+
+
+def _where(tree: ast.Module) -> list[str]:
+    """Return for each node, in the order of `ast.walk`, in what it stands."""
+    places: dict[int, tuple[str, str]] = {id(tree): ("", "")}
+    for node in ast.walk(tree):
+        function, statement = places[id(node)]
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            function = f"{function}.{node.name}" if function else node.name
+        elif isinstance(node, ast.stmt):
+            statement = ast.unparse(node).partition("\n")[0]
+        for child in ast.iter_child_nodes(node):
+            places[id(child)] = (function, statement)
+    return [f"{places[id(n)][0]}, `{places[id(n)][1]}`:" for n in ast.walk(tree)]
 
 
 def _silent(tree: ast.AST) -> set[int]:
@@ -163,7 +177,18 @@ def _run(name: str, source: ast.Module, tests: list[str]) -> int:
             del sys.modules[other]
     except Exception:  # a mutant that cannot even be loaded is noticed
         return 1
-    return int(pytest.main(["-x", "-q", "--timeout=30", "-p", "no:cacheprovider", *tests]))
+    words = ["-x", "-q", "-p", "pytest_timeout", "--timeout=30", "-p", "no:cacheprovider"]
+    return int(pytest.main([*words, *tests]))
+
+
+def _load() -> None:
+    """Load once, for every child, what tests need and no mutant changes."""
+    import hypothesis  # noqa: F401
+    import pytest  # noqa: F401
+    import scipy.linalg  # noqa: F401
+    import threadpoolctl  # noqa: F401
+
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 
 
 def main() -> None:
@@ -171,9 +196,7 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     ask.add_argument("modules", nargs="*", default=MODULES)
     asked = ask.parse_args()
-    import numpy  # noqa: F401 - loaded once, for every child
-    import pytest  # noqa: F401
-
+    _load()
     os.chdir(ROOT)
     n_all = n_same = 0
     survivors = []

@@ -24,7 +24,7 @@ class SecondGate:
         self._last: CommandMessage | None = None
         self._last_s = 0.0
         self._closed_for: NeutralReason = ""
-        self._reason: NeutralReason = ""
+        self._reason: NeutralReason = "disarmed"
         self._newest = 0
         self._withheld = 0
         self._has_spoken = False  # itself, so that the engine does not know where effectors are
@@ -56,7 +56,7 @@ class SecondGate:
         """Return what goes to clients for a command of the engine's."""
         self._newest = max(self._newest, message.lease)
         if message.armed:
-            if self._closed_for or 0 < message.lease <= self._withheld:
+            if self._closed_for or message.lease <= self._withheld:
                 return self._neutral(message, self._reason, message.quality, now_s)
             if 1e3 * (now_s - message.ledger.decoded_s) > message.ttl_ms:
                 return self._neutral(message, "stale", message.quality, now_s, is_armed=True)
@@ -110,7 +110,7 @@ class SecondGate:
         what this gate has said itself, until both agree.
         """
         last = self._last
-        if last is None or not last.rest or last.rest == last.values == message.values:
+        if last is None or not last.rest:
             return message
         if not len(last.values) == len(last.rest) == len(last.slopes):
             return message

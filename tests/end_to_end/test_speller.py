@@ -19,13 +19,14 @@ PERIOD_S = 0.12
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("lsl")
 def test_a_simulated_person_writes_a_word(tmp_path: Path) -> None:
     file = tmp_path / "speller.toml"
     file.write_text((ROOT / "examples" / "sessions" / "speller.toml").read_text())
     session = load_session(file)
     headset = SimulatorEeg(
-        n_channels=16,
+        n_channels=8,
         paradigm="p300",
         classes=ITEMS,
         flash_period_s=PERIOD_S,
@@ -33,7 +34,7 @@ def test_a_simulated_person_writes_a_word(tmp_path: Path) -> None:
         strength=2.0,
         speed=math.inf,
         chunk_s=1.0,
-        duration_s=200.0,
+        duration_s=120.0,
     )
     model = calibrate(session.pipeline, session.decoder, [headset])
     assert model.metrics["auc"] > 0.8
@@ -48,7 +49,7 @@ def test_a_simulated_person_writes_a_word(tmp_path: Path) -> None:
         assert writing.stdout is not None
         assert "waiting" in writing.stdout.readline()  # its wishes can be followed from now on
         words = ("--paradigm", "p300", "--classes", ",".join(ITEMS), "--strength", "2")
-        words += ("--n-channels", "16", "--flash-period-s", str(PERIOD_S), "--seed", "1")
+        words += ("--n-channels", "8", "--flash-period-s", str(PERIOD_S), "--seed", "1")
         words += ("--intent-stream", "intents", "--as", "headset")
         with streaming("simulator_eeg", *words):
             try:

@@ -37,10 +37,47 @@ def gate():
 
 
 def test_what_the_engine_says_passes_as_it_is(gate):
-    for message in (command(0.0), command(0.01), neutral(0.02, 0.47), neutral(0.03, 0.45)):
-        assert gate.take(message, message.ledger.decoded_s) is not None
+    engines = (command(0.0, 0.0), command(0.01), neutral(0.02, 0.49), neutral(0.03, 0.48))
+    for message in engines:
+        assert gate.take(message, message.ledger.decoded_s) is message
     message = command(0.04)
     assert gate.take(message, 0.05) is message
+
+
+def test_the_very_first_lease_counts(gate):
+    message = command(0.0, lease=1)
+    assert gate.take(message, 0.0) is message
+    gate.begin()
+    assert gate.take(message, 0.01) is message
+
+
+def test_a_stop_before_anybody_was_armed_withholds_no_later_lease(gate):
+    gate.close("stopped")
+    gate.take(neutral(0.0), 0.0)
+    assert gate.take(command(0.01, lease=1), 0.01).mode == "velocity"
+
+
+def test_a_command_stands_until_its_ttl_is_over_and_no_longer(gate):
+    message = command(0.0)
+    assert gate.take(message, 0.1) is message
+    assert gate.take(message, 0.1001).reason == "stale"
+
+
+def test_an_old_command_that_is_the_first_moves_nobody(gate):
+    old = gate.take(command(0.0), 0.3)
+    assert (old.mode, old.reason, old.values) == ("neutral", "stale", (0.0,))
+
+
+def test_an_old_command_says_nothing_of_where_effectors_are(gate):
+    gate.take(command(0.0, 0.5), 0.0)
+    assert gate.take(command(0.01, 0.1), 0.1101).values == (pytest.approx(0.2798),)
+
+
+def test_when_another_is_armed_the_lease_of_before_is_withheld_and_said_why(gate):
+    gate.take(command(0.0), 0.0)
+    gate.given(8)
+    late = gate.take(command(0.01), 0.01)
+    assert (late.mode, late.reason) == ("neutral", "disarmed")
 
 
 def test_before_the_engine_ever_spoke_nobody_is_told(gate):
@@ -55,6 +92,7 @@ def test_an_engine_that_is_lost_brakes_within_the_acceleration(gate):
     assert all((m.mode, m.armed, m.lease, m.reason) == ("neutral", False, 0, "engine_lost")
                for m in told)  # fmt: skip
     assert all(m.decoded == () and m.quality == "bad" and m.ttl_ms == 100.0 for m in told)
+    assert all(m.safety == "disarmed" for m in told)
     assert gate.is_braking
     assert gate.neutral("engine_lost", "bad", 1.0).values == (0.0,)
     assert not gate.is_braking
@@ -64,6 +102,7 @@ def test_commands_that_are_old_when_they_come_are_neutral(gate):
     gate.take(command(0.0), 0.0)
     old = gate.take(command(0.01), 0.1101)
     assert (old.mode, old.reason, old.armed, old.lease) == ("neutral", "stale", True, 7)
+    assert (old.safety, old.confidence) == ("hold", 0.0)
     eased = gate.take(command(0.11), 0.12)  # the engine does not know that effectors braked
     assert (eased.mode, eased.values) == ("velocity", pytest.approx((0.2798 + 0.0198,)))
     for _ in range(20):
@@ -113,10 +152,18 @@ def test_who_brakes_is_led_neither_away_again_nor_stopped_at_once(gate):
     assert gate.take(neutral(2.01, 0.3), 2.01).values == (0.0,)  # said long ago
 
 
+def test_who_was_braked_more_gently_than_the_engine_said_goes_on_from_there(gate):
+    gate.take(command(0.0), 0.0)
+    assert gate.take(neutral(0.01, 0.0), 0.01).values == (pytest.approx(0.48),)
+    assert gate.take(command(0.02, 0.9), 0.02).values == (pytest.approx(0.5),)
+
+
 def test_a_velocity_of_which_no_more_is_known_stops_and_a_position_stays(gate):
     gate.take(command(0.0, rest=(), slopes=()), 0.0)
     assert gate.neutral("engine_lost", "bad", 0.01).values == (0.0,)
     assert not gate.is_braking
+    gate.take(neutral(0.0, 0.3, rest=(), slopes=()), 0.0)
+    assert gate.neutral("engine_lost", "bad", 0.01).values == (0.0,)
     gate.take(command(0.0, slopes=()), 0.0)
     assert gate.neutral("engine_lost", "bad", 0.01).values == (0.0,)
     gate.take(command(0.0, mode="position", rest=()), 0.0)
