@@ -154,6 +154,20 @@ GRASP = Shape("grasp", ("grip",), "1")
 AT = {"x": Bound(1.0, 0.5)}
 
 
+def test_within_a_commands_life_to_its_last_moment_a_position_keeps_its_speed():
+    bent = {"x": Bound(1.0, 0.5, bend=1.0)}
+    on_its_way = replace(moving((0.2,), "position", bent), rates=(0.4,))
+    late = armed("position", bent, motion=on_its_way, elapsed_s=0.25)
+    gated = through(Command("position", ("x",), (0.9,), "m"), late, POSITION)
+    assert gated.motion.rates == pytest.approx((0.5,))  # 0.25 if it had stood
+
+
+def test_what_a_display_cannot_show_is_not_shown():
+    gated = through(replace(COMMAND, values=(math.nan, 0.3), confidence=math.inf))
+    assert (gated.decoded, gated.confidence) == ((), 0.0)
+    assert through(None).confidence == 0.0
+
+
 def test_a_neutral_position_has_no_values_since_zero_is_a_place():
     held = moving((0.2,), "position", AT)
     situation = armed("position", AT, motion=held, limits=None)
