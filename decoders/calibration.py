@@ -32,7 +32,8 @@ from decoders.stopping import EvidenceKind, Stopping, fit_stopping
 from decoders.training.job import train_apart
 from decoders.training.recipe import Trained
 from decoders.trials import Trials
-from decoders.uncertainty import calibrate_probabilities, evidence_bound
+from decoders.uncertainty import calibrate_probabilities
+from decoders.uncued_bound import evidence_bound
 from devices.device import Device
 from devices.signal import Signal
 
@@ -150,8 +151,20 @@ def fitted(
             metrics |= {"stopping": stopping_scores(training, said, stopping, picked.rate_hz)}
         if calibrated.reliability:
             metrics |= {"reliability": calibrated.reliability}
-        hop_s = hop_samples(pipeline.hop_s, picked.rate_hz) / picked.rate_hz
-        uncertainty |= evidence_bound(pipeline.uncued, pipeline.trials, training, said, hop_s)
+        if pipeline.uncued is not None:
+            bound, found = evidence_bound(
+                pipeline.uncued,
+                pipeline.trials,
+                decoder,
+                gathered,
+                lambda some: training_of(some, pipeline, decoder, target, sessions, fewest=1),
+                fit,
+                uncertainty,
+                sessions,
+                hop_samples(pipeline.hop_s, picked.rate_hz) / picked.rate_hz,
+            )
+            uncertainty |= bound
+            metrics |= {"uncued": found}
     elif pipeline.probabilities is not None or pipeline.uncued is not None:
         raise Mismatch(
             f"[probabilities] and [uncued] are learned from trials that are left out; each class "

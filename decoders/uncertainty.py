@@ -15,10 +15,8 @@ from decoders.output import Prediction
 from decoders.probabilities import Isotonic, Method, Probabilities, Scaling, fit_map, map_of
 from decoders.reliability import reliability
 from decoders.stage import Mismatch
-from decoders.trials import Trials
-from decoders.uncued import BOUND, Stretch, Uncued, fit_bound
 
-__all__ = ["CalibratedSaid", "calibrate_probabilities", "evidence_bound"]
+__all__ = ["CalibratedSaid", "calibrate_probabilities"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +81,6 @@ def calibrate_probabilities(
             "after": reliability(np.concatenate(after), truths),
         },
     )
-
-
-def evidence_bound(
-    recipe: Uncued | None, trials: Trials | None, training: Training, said: Said, block_s: float
-) -> dict[str, NDArray[np.float64]]:
-    """Fit how much evidence is enough for a decision without a cue.
-
-    Raises
-    ------
-    Mismatch
-        There are no classes, none of them is idle, or the error rate cannot be shown.
-    """
-    if recipe is None:
-        return {}
-    left_out = trials_of(training, said)
-    if trials is None or not left_out:
-        raise Mismatch("[uncued] needs a decoder of classes, and [trials] to learn from")
-    numbers = np.repeat(np.arange(len(left_out)), [len(t.rows) for t in left_out])
-    stretch = Stretch(np.concatenate([t.rows for t in left_out]), _truths(left_out), numbers)
-    bound = fit_bound(recipe, training.labels, trials.idle, [stretch], block_s)
-    return {BOUND: np.array([bound])}
 
 
 def _fit(method: Method, trials: list[LeftOutTrial]) -> dict[str, NDArray[np.float64]]:

@@ -10,10 +10,8 @@ and k is decided when :math:`S_k` reaches a bound: Wald's sequential test, begun
 speaks against k (Page, "Continuous inspection schemes", Biometrika 41, 1954; Wald, Ann. Math.
 Stat. 16, 1945). For independent blocks the bound of an error rate :math:`\varepsilon` would be
 :math:`\ln((1 - \varepsilon) / \varepsilon)`. Blocks overlap, and decoders are too sure; so the
-bound is raised until, of the n trials with a decision among those left out of the fit, m have a
-wrong one with :math:`(m + 1) / (n + 1) \le \varepsilon`, which holds for what comes next too, on
-average (after Angelopoulos et al., "Conformal risk control", ICLR 2024), as long as that is like
-the calibration.
+bound is raised to where stretches that were left out of the fit show the error rate
+(`decoders.uncued_bound`).
 """
 
 from __future__ import annotations
@@ -27,17 +25,14 @@ from numpy.typing import NDArray
 
 from decoders.decoder import Decoding, Moment
 from decoders.output import Output, Prediction
-from decoders.stage import Mismatch
 from devices.signal import Chunk
 
-__all__ = ["BOUND", "Heard", "Listening", "Stretch", "Uncued", "fit_bound"]
+__all__ = ["BOUND", "Heard", "Listening", "Uncued", "steps"]
 
 BOUND = "uncued.bound"
 """Where a model keeps how much evidence is enough."""
 
 _FLOOR = 1e-12
-_FINER = 1.1
-"""Bounds are tried so close to each other."""
 
 
 @dataclass(frozen=True)
@@ -133,82 +128,10 @@ class Heard:
         return self._listening(self._decoding(chunk, moment))
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """What was said, block after block, and what was true.
-
-    Parameters
-    ----------
-    probabilities
-        (n_blocks, n_classes).
-    truths
-        (n_blocks,) index of the true class.
-    trials
-        (n_blocks,) which trial a block is of.
-    """
-
-    probabilities: NDArray[np.float64]
-    truths: NDArray[np.int64]
-    trials: NDArray[np.int64]
-
-
-def fit_bound(
-    recipe: Uncued, labels: Sequence[str], idle: str, stretches: Sequence[Stretch], block_s: float
-) -> float:
-    """Return the least bound at which what was left out shows the stated error rate.
-
-    Raises
-    ------
-    Mismatch
-        There is no such bound; says how close it came.
-    """
-    if idle not in labels or len(labels) < 2:
-        raise Mismatch(
-            "decisions without a cue need a class for when nothing is wanted: say which of "
-            f"{', '.join(labels)} it is with [trials] idle"
-        )
-    bound = math.log((1 - recipe.error_rate) / recipe.error_rate)
-    best: tuple[float, int, int] = (1.0, 0, 0)
-    while True:
-        wrong, n = _decisions(recipe, labels, idle, stretches, bound, block_s)
-        if (wrong + 1) / (n + 1) <= recipe.error_rate:
-            return bound
-        best = min(best, ((wrong + 1) / (n + 1), wrong, n))
-        if not n:
-            raise Mismatch(
-                f"an error rate of {recipe.error_rate:g} cannot be shown on these recordings: at "
-                f"best {best[1]} of {best[2]} trials were decided wrongly, which shows "
-                f"{best[0]:.2f}. Record more trials, or ask for less: [uncued] error_rate"
-            )
-        bound *= _FINER
-
-
-def _decisions(
-    recipe: Uncued,
-    labels: Sequence[str],
-    idle: str,
-    stretches: Sequence[Stretch],
-    bound: float,
-    block_s: float,
-) -> tuple[int, int]:
-    """Return how many trials were decided wrongly, of how many with a decision."""
-    wrong: set[int] = set()
-    decided: set[int] = set()
-    for stretch in stretches:
-        listening = recipe.start(labels, idle, bound, block_s)
-        blocks = zip(_steps(stretch), stretch.truths, stretch.trials, strict=True)
-        for steps, truth, trial in blocks:
-            label = listening.add(steps)
-            if label is not None:
-                decided.add(int(trial))
-            if label is not None and label != labels[truth]:
-                wrong.add(int(trial))
-    return len(wrong), len(decided)
-
-
-def _steps(stretch: Stretch) -> list[list[float]]:
-    logs = np.log(np.maximum(stretch.probabilities, _FLOOR))
+def steps(probabilities: NDArray[np.float64]) -> list[list[float]]:
+    """Return what each block, a row of `probabilities`, says for each class against all others."""
+    logs = np.log(np.maximum(probabilities, _FLOOR))
     ordered = np.sort(logs, axis=1)
     first, second = ordered[:, -1:], ordered[:, -2:-1]
-    steps: list[list[float]] = (logs - np.where(logs == first, second, first)).tolist()
-    return steps
+    found: list[list[float]] = (logs - np.where(logs == first, second, first)).tolist()
+    return found

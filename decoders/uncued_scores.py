@@ -11,7 +11,7 @@ import numpy as np
 from decoders.scores import wilson
 from decoders.trials import Trial
 
-__all__ = ["Listened", "uncued_scores"]
+__all__ = ["Listened", "meant_at", "uncued_scores"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def uncued_scores(stated: float, idle: str, recordings: Sequence[Listened]) -> d
         n_wishes += sum(t.label != idle for t in trials)
         answered: set[int] = set()
         for sample, label in recording.decisions:
-            meant = _meant(trials, sample)
+            meant = meant_at(trials, sample)
             n += 1
             right = next((t for t in meant if t.label == label), None)
             wrong += right is None
@@ -79,7 +79,7 @@ def uncued_scores(stated: float, idle: str, recordings: Sequence[Listened]) -> d
     }
 
 
-def _meant(trials: Sequence[Trial], sample: int) -> list[Trial]:
+def meant_at(trials: Sequence[Trial], sample: int) -> list[Trial]:
     """Return the trial that a decision may answer, and the one before while that still counts."""
     begun = [t for t in trials if t.cue <= sample]
     if not begun:

@@ -33,7 +33,7 @@ FREE = replace(PLAIN, probabilities=Probabilities("platt"), uncued=Uncued(0.2, 0
 
 @pytest.fixture(scope="module")
 def free() -> Artifact:
-    return calibrate(FREE, Lda(), [cued(24)])
+    return calibrate(FREE, Lda(), [cued(60)])
 
 
 def predictions(model: Artifact, pipeline: Pipeline, length: int = 50) -> list[Prediction]:
@@ -51,7 +51,7 @@ def predictions(model: Artifact, pipeline: Pipeline, length: int = 50) -> list[P
 
 
 def test_a_run_says_mapped_probabilities_and_decides_without_a_cue(free: Artifact) -> None:
-    plain = calibrate(PLAIN, Lda(), [cued(24)])
+    plain = calibrate(PLAIN, Lda(), [cued(60)])
     through = map_of(free.weights)
     assert through is not None
     said, raw = predictions(free, FREE), predictions(plain, PLAIN)
@@ -89,6 +89,16 @@ def test_what_was_not_fitted_is_refused(free: Artifact) -> None:
     values = Pipeline(0.05, probabilities=Probabilities())
     with pytest.raises(Mismatch, match="needs a decoder of classes"):
         calibrate(values, Ridge(3, 0.01), [followed(500)])
+
+
+def test_a_calibration_says_what_error_rate_it_shows(free: Artifact) -> None:
+    found = free.metrics["uncued"]
+    assert found["error_rate"] <= found["shown"] <= 0.2
+    assert found["wishes"] == 30  # a fifth of the recording was left out at a time
+    several = calibrate(FREE, Lda(), [cued(24, seed=s) for s in range(3)])
+    assert several.metrics["uncued"]["wishes"] == 36  # one recording was, at a time
+    with pytest.raises(Mismatch, match=r"cannot be shown .* 11 trials would do"):
+        calibrate(FREE, Lda(), [cued(12)])
 
 
 def test_an_evaluation_says_how_reliable_and_how_often_wrong(free: Artifact) -> None:
