@@ -10,12 +10,13 @@ same split.
     python benchmarks/all_decoders.py --only p300 lda   # sets or decoders that have one of the
                                                         # words, in the order of the words
     python benchmarks/all_decoders.py --again    # measure anew
+    python benchmarks/all_decoders.py --times    # of what is there, time fits and steps anew
     python benchmarks/all_decoders.py --page     # write the page from what is there
 
 Each cell is kept in --cache (default: leaderboard-cache) as soon as it is there, by what it was
-made of; so a run that was stopped goes on. Recordings are read from ../shared/data, or
-BCI_TEST_DATA. To add a set: benchmarks/leaderboard/sets.py; a decoder: variants.py there; a peer:
-peers.py.
+made of; so a run that was stopped goes on, and what docs/leaderboard.json holds already counts as
+there. Recordings are read from ../shared/data, or BCI_TEST_DATA. To add a set:
+benchmarks/leaderboard/sets.py; a decoder: variants.py there; a peer: peers.py.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ sys.path.insert(0, str(ROOT))
 
 from bci_server.catalog import BrokenPlugin  # noqa: E402 - found by the line above
 from bci_server.config import BadSession  # noqa: E402
-from benchmarks.leaderboard.cells import described, measure  # noqa: E402
+from benchmarks.leaderboard.cells import cell_of, described, times_of  # noqa: E402
 from benchmarks.leaderboard.page import write_page  # noqa: E402
 from benchmarks.leaderboard.peers import PEERS, Peer, offline  # noqa: E402
 from benchmarks.leaderboard.sets import SETS, RecordedSet  # noqa: E402
@@ -53,6 +54,7 @@ def main() -> int:
     ask.add_argument("--only", nargs="+", default=[], metavar="WORD")
     ask.add_argument("--fast", action="store_true", help="leave out what takes minutes")
     ask.add_argument("--again", action="store_true", help="measure what is there already, too")
+    ask.add_argument("--times", action="store_true", help="time anew what is there, score nothing")
     ask.add_argument("--page", action="store_true", help="measure nothing, write the page")
     ask.add_argument("--cache", type=Path, default=ROOT / "leaderboard-cache")
     ask.add_argument("--docs", type=Path, default=DOCS, help="where the table goes")
@@ -63,9 +65,13 @@ def main() -> int:
     words = [word.lower() for word in asked.only]
     cells = [cell for cell in planned(asked.fast) if not words or _place(cell, words) < len(words)]
     cells.sort(key=lambda cell: _place(cell, words))
+    _keep_published(asked.docs, asked.cache)
     failed = 0
     for cell in [] if asked.page else cells:
-        failed += not _measured(cell, asked.cache, asked.again)
+        if asked.times:
+            _timed(cell, asked.cache)
+        else:
+            failed += not _measured(cell, asked.cache, asked.again)
     write_page(collected(asked.cache), asked.docs)
     return 1 if failed else 0
 
@@ -80,8 +86,10 @@ class Planned:
         kind: str,
         recipe: Any,
         run: Callable[[Path], dict[str, Any]],
+        time: Callable[[Path], dict[str, Any]] | None = None,
     ) -> None:
-        self.recorded, self.name, self.kind, self.run = recorded, name, kind, run
+        self.recorded, self.name, self.kind = recorded, name, kind
+        self.run, self.time = run, time
         content = json.dumps([recorded.name, recorded.split, recorded.score, kind, name, recipe])
         self.key = hashlib.sha256(content.encode()).hexdigest()[:16]
 
@@ -96,7 +104,8 @@ def planned(fast: bool) -> Iterator[Planned]:
                     variant.name,
                     "ours",
                     described(recorded, variant),
-                    lambda folder, r=recorded, v=variant: measure(r, v, folder).plain(),
+                    lambda folder, r=recorded, v=variant: cell_of(r, v, folder).plain(),
+                    lambda folder, r=recorded, v=variant: times_of(r, v, folder).plain(),
                 )
         for peer in PEERS.get(recorded.task, ()):
             yield Planned(recorded, peer.name, "peer", peer.name, _of_peer(recorded, peer))
@@ -118,7 +127,6 @@ def _measured(cell: Planned, cache: Path, again: bool) -> bool:
     if kept.exists() and not again:
         return True
     folder = cache / "recordings"
-    folder.mkdir(exist_ok=True)
     begun = time.perf_counter()
     try:
         result = cell.run(folder)
@@ -131,10 +139,9 @@ def _measured(cell: Planned, cache: Path, again: bool) -> bool:
         "decoder": cell.name,
         "of": cell.kind,
         "is_control": cell.recorded.control,
+        "key": cell.key,
     }
-    new = kept.with_suffix(".new")
-    new.write_text(json.dumps(result))
-    new.rename(kept)
+    _keep(kept, result)
     low, high = result["ci95"]
     print(
         f"{cell.recorded.name} | {cell.name}: {result['score']} {result['value']:.3f} "
@@ -143,6 +150,38 @@ def _measured(cell: Planned, cache: Path, again: bool) -> bool:
         flush=True,
     )
     return True
+
+
+def _keep(file: Path, result: dict[str, Any]) -> None:
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(result))
+    new.rename(file)
+
+
+def _timed(cell: Planned, cache: Path) -> None:
+    """Time one cell anew, if it is there and has times."""
+    kept = cache / f"{cell.key}.json"
+    if cell.time is None or not kept.exists():
+        return
+    times = cell.time(cache / "recordings")
+    _keep(kept, json.loads(kept.read_text()) | times)
+    print(
+        f"{cell.recorded.name} | {cell.name}: fit {times['fit_s']:.2f} s, step "
+        f"{times['p50_ms']:.2f} / {times['p99_ms']:.2f} ms",
+        flush=True,
+    )
+
+
+def _keep_published(docs: Path, cache: Path) -> None:
+    """Keep what was published and is not in the cache."""
+    (cache / "recordings").mkdir(exist_ok=True)
+    published = docs / "leaderboard.json"
+    if not published.exists():
+        return
+    for cell in json.loads(published.read_text(encoding="utf-8"))["cells"]:
+        file = cache / f"{cell['key']}.json"
+        if not file.exists():
+            _keep(file, cell)
 
 
 def collected(cache: Path) -> list[dict[str, Any]]:

@@ -34,19 +34,18 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402 - found by the line above, like the rest
 
 from bci_server import catalog  # noqa: E402
-from bci_server.scheduling import raise_priority  # noqa: E402
-from decoders.decoder import Decoder, Moment, Training, Weights  # noqa: E402
+from bci_server.step_time import step_ms  # noqa: E402
+from decoders.decoder import Decoder, Training, Weights  # noqa: E402
 from decoders.models.logistic import Logistic  # noqa: E402
 from decoders.models.ridge import Ridge  # noqa: E402
 from decoders.sample_names import sample_names  # noqa: E402
 from decoders.stage import Mismatch  # noqa: E402
-from devices.signal import Chunk, Signal  # noqa: E402
+from devices.signal import Signal  # noqa: E402
 
 HOP_HZ = 20.0
 TRIALS, ROWS_A_TRIAL = 40, 10
 CONTINUOUS_ROWS = 6000
 WINDOW_HZ = 125
-WARM_UP = 20
 LONG_S = 10.0
 
 _FEW_EPOCHS: Mapping[str, Any] = {"epochs": 3}  # what a step costs is not learned
@@ -234,30 +233,6 @@ def fitted(recipe: Decoder, kind: str, n_channels: int) -> tuple[str, Training, 
             took_s = time.process_time() - begun
         return make.__name__, training, weights, took_s
     raise Mismatch(f"{kind} refuses every made-up input ({'; '.join(reasons)})")
-
-
-def step_ms(
-    recipe: Decoder, training: Training, weights: Weights, hop_s: float, steps: int
-) -> Sequence[float]:
-    """Return how long each step took, in ms, one each hop. Run it in a thread of its own."""
-    raise_priority()
-    decoding = recipe.start(training.signal, training.labels, training.unit, weights)
-    took = []
-    ages = training.ages
-    moments = [
-        Moment(i, i * hop_s) if ages is None else Moment(int(ages[i]), i * hop_s, cue=0)
-        for i in range(len(training.features))
-    ]
-    due = time.perf_counter()
-    for i in range(WARM_UP + steps):
-        at = i % len(training.features)
-        chunk = Chunk(np.array([i * hop_s]), training.features[at : at + 1])
-        due += hop_s
-        time.sleep(max(0.0, due - time.perf_counter()))
-        begun = time.perf_counter()
-        decoding(chunk, moments[at])
-        took.append((time.perf_counter() - begun) * 1e3)
-    return took[WARM_UP:]
 
 
 def measure(kind: str, settings: Mapping[str, Any], asked: argparse.Namespace) -> Row:

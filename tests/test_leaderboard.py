@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import session_of
-from benchmarks.leaderboard.cells import described, of_folds
+from bci_server.leaderboard import of_folds
+from benchmarks.leaderboard.cells import described
 from benchmarks.leaderboard.sets import SETS
 from benchmarks.leaderboard.variants import VARIANTS
 

@@ -16,15 +16,15 @@ _HEAD = """\
 
 Every decoder on every recorded set that suits it, and the peers' own pipelines on the same split.
 Made by `python benchmarks/all_decoders.py`, which goes on where it was stopped; the numbers are in
-[leaderboard.json](leaderboard.json).
+[leaderboard.json](leaderboard.json). On recordings of your own: [`bci
+leaderboard`](cli.md#bci-leaderboard).
 
 - **Ours** are causal: they run through the code that runs live. *Peers'* pipelines are offline:
   whole trials, filters that look ahead. Both are fitted and tested on the same parts.
 - In brackets: 95 % interval of the mean over the folds. Control: fitted on permuted labels, or, for
   velocities, the truth turned by 30 s: it must be at chance.
 - Fit: processor seconds of one fit on all recordings. Step: of the decoder alone, on its own rows,
-  one each 20 ms and the core idle between, on a machine with other work, which the p99 shows;
-  `benchmarks/decoder_steps.py` measures it alone.
+  one each 20 ms and the core idle between; `--times` takes both anew, for all cells that are there.
 - Many decoders were compared on the same test parts: the best of a table is the best of many, and
   no session file was changed for it.
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from bci_server.config import Session, session_of
 from bci_server.groups import Source, folds
-from benchmarks.leaderboard.cells import described, of_folds
+from bci_server.leaderboard import of_folds
+from benchmarks.leaderboard.cells import described
 from benchmarks.leaderboard.sets import RecordedSet
 from benchmarks.leaderboard.variants import Variant
 from decoders.calibration import one_thread

@@ -12,20 +12,16 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from bci_server.groups import Source
+from bci_server.leaderboard import Score, Split
 from devices.adapters.recording import Recording
 
 __all__ = ["SETS", "RecordedSet"]
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("BCI_TEST_DATA", ROOT.parent / "shared" / "data"))
-
-Split = Literal["within", "recording", "session", "person", "first"]
-"""``within``: blocks of trials (or of rows) are left out of all recordings together. ``recording``,
-``session``, ``person``: one is left out, as by ``bci evaluate --leave-out``. ``first``: the first
-recording is fitted on, the others are decoded."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class RecordedSet:
     session: str
     sources: Callable[[Path], list[Source]]
     split: Split
-    score: Literal["accuracy", "auc", "r2"]
+    score: Score
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     control: bool = False
 

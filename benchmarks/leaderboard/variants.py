@@ -73,6 +73,12 @@ FLICKERS = {
     "kind": "filter_bank",
     "bands": {"13": [12.0, 14.0], "17": [16.0, 18.0], "21": [20.0, 22.0]},
 }
+# The peer's bands; a filter of two orders less, since it is delayed by what it is given.
+NARROWER = {
+    "kind": "filter_bank",
+    "bands": {"13": [12.5, 13.5], "17": [16.5, 17.5], "21": [20.5, 21.5]},
+    "order": 2,
+}
 FLICKER_COVARIANCE = (FLICKERS, {"kind": "covariance", "window_s": 3.0, "shrinkage": 0.05})
 
 SSVEP = (
@@ -90,17 +96,27 @@ SSVEP = (
         (*FLICKER_COVARIANCE, RECENTRED),
     ),
     Variant("mdm on narrow bands, re-centred", {"kind": "mdm"}, (*FLICKER_COVARIANCE, RECENTRED)),
+    Variant("mdm on bands of 1 Hz", {"kind": "mdm"}, (NARROWER, FLICKER_COVARIANCE[1])),
 )
 
 P300_BAND = {"kind": "bandpass", "low_hz": 0.5, "high_hz": 15.0, "order": 2}
 EPOCH = {"kind": "epoch", "window_s": 0.8, "step_s": 0.03125}
 WHITENED = {"kind": "whiten", "calibration_s": 30.0, "time_constant_s": math.inf}
 
+# What the peer's pipeline of the same name is given, but filtered forwards alone.
+XDAWN_COVARIANCE = {"kind": "xdawn_covariance", "filters": 4}
+WIDE = {"kind": "bandpass", "low_hz": 1.0, "high_hz": 24.0}
+LONG_EPOCH = {"kind": "epoch", "window_s": 1.0}
+LONG_TRIAL = {"trials": {"start_s": 1.0, "end_s": 1.011}}
+
 P300 = (
     *of("lda", "logistic", "naive_bayes", "mlp", "xdawn", "xdawn_covariance"),
     *of("svm", "boosting", slow=True),
     Variant("lda, whitened", {"kind": "lda"}, (P300_BAND, WHITENED, EPOCH)),
     Variant("lda, z-scored", {"kind": "aligned", "by": "zscore", "decoder": {"kind": "lda"}}),
+    Variant(
+        "xdawn_covariance, the peer's settings", XDAWN_COVARIANCE, (WIDE, LONG_EPOCH), LONG_TRIAL
+    ),
 )
 
 RATES = {"kind": "smooth", "time_constant_s": 0.1}
@@ -117,6 +133,7 @@ VELOCITY = (
     Variant("wiener_cascade", {"kind": "wiener_cascade", "history": 10}),
     Variant("mlp_regression", {"kind": "mlp_regression", "history": 10}),
     Variant("rnn", {"kind": "rnn"}, ({"kind": "square_root"},), slow=True),
+    *of("spiking", "sernn", slow=True),
 )
 
 DIRECTIONS = (
