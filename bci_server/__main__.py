@@ -17,6 +17,7 @@ from bci_server.cli.export import export
 from bci_server.cli.health import health
 from bci_server.cli.import_model import import_model
 from bci_server.cli.info import info
+from bci_server.cli.language import language
 from bci_server.cli.leaderboard import leaderboard
 from bci_server.cli.listen import listen
 from bci_server.cli.outcome import Exit, exit_of, explain
@@ -76,6 +77,7 @@ app.command()(calibrate)
 app.command()(evaluate)
 app.command()(leaderboard)
 app.command("import")(import_model)
+app.command()(language)
 app.command()(doctor)
 app.command()(health)
 app.command()(record)

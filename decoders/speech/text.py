@@ -1,9 +1,11 @@
-"""Written English as sentences of words to be said: lower case, without marks and digits."""
+"""Written English as sentences of words to be said."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+
+from devices.speech.text import words_of
 
 __all__ = ["Sentence", "sentences"]
 
@@ -17,25 +19,20 @@ _ABBREVIATIONS = {
     "etc": "et cetera",
     "vs": "versus",
 }
-_MARKS = str.maketrans({"’": "'", "‘": "'", "`": "'", "“": '"', "”": '"', "–": ",", "—": ","})
 _ABBREVIATION = re.compile(rf"\b({'|'.join(_ABBREVIATIONS)})\.", re.IGNORECASE)
-_END = re.compile(r"[.!?;:]+(?:[\"')\]]*)(?:\s+|$)|\n+|\s--+\s")
-_BETWEEN = re.compile(r"[\s,\"()\[\]{}/-]+")
-_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*'?")
+_END = re.compile(r"[.!?;:]+[\"')\]]*(?:\s+|$)|\n+|\s--+\s")
+_HAS_WORD = re.compile(r"[^\W_]")
 
 
 def sentences(text: str) -> Iterator[Sentence]:
     """Return the sentences of a text.
 
-    One that has anything but words in it (digits, signs, letters that English lacks) is left out,
-    since how it is said is not known.
+    One with something in it of which `devices.speech.text` does not know how it is said is left
+    out.
     """
-    text = _ABBREVIATION.sub(lambda m: _ABBREVIATIONS[m[1].lower()], text.translate(_MARKS))
-    for part in _END.split(text):
-        words = tuple(w for w in map(_bare, _BETWEEN.split(part.lower())) if w)
-        if words and all(_WORD.fullmatch(word) for word in words):
-            yield words
-
-
-def _bare(word: str) -> str:
-    return word.strip(".!?;:*_~").removeprefix("'").rstrip("'") if word != "'" else ""
+    text = _ABBREVIATION.sub(lambda m: _ABBREVIATIONS[m[1].lower()], text)
+    for part in filter(_HAS_WORD.search, _END.split(text)):
+        try:
+            yield words_of(part)
+        except ValueError:
+            continue
