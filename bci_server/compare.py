@@ -14,7 +14,7 @@ from bci_server.tally import ClassTally, ContinuousTally, Controls
 from bci_server.wire import DecoderName
 from decoders.artifact import Artifact
 from decoders.gathering import Progress
-from decoders.output import Command, Prediction
+from decoders.output import Command, Prediction, Voice
 from decoders.pipeline import Decoded
 from decoders.stage import Mismatch
 from devices.adapters.replay import Replay, ReplayStream
@@ -140,7 +140,7 @@ class _Side:
                 case Prediction():
                     values = output.probabilities
                     names = output.labels
-                case Command():
+                case Command() | Voice():
                     names, values = output.names, output.values
                 case _:
                     continue

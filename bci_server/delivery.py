@@ -4,7 +4,9 @@ Three classes. *Newest wins* (commands, predictions without a decision, interim 
 client cannot be written to, a message takes the place of the one before it. *In order* (final
 tokens, decisions, markers, status, answers): nothing is skipped; a client that lets too many
 gather is closed. *Drop-oldest* (signal, features): the oldest goes, and the next one that is
-sent says how many went.
+sent says how many went. *Voice*: in order; when too many wait, all of them go, and the next one
+says how many. For a voice that is behind is as bad as none: dropping the oldest alone would leave
+it behind for ever, and tear a hole at each frame; so there is one hole, and then what is said now.
 """
 
 from __future__ import annotations
@@ -23,11 +25,14 @@ from bci_server.wire import (
     ServerMessage,
     SignalMessage,
     TokenMessage,
+    VoiceMessage,
 )
 
 __all__ = ["ENCODINGS", "JSON", "MSGPACK", "Encoded", "Encoding", "Overflow", "Pending", "Written"]
 
 Key = tuple[str, int]
+
+_Display = SignalMessage | FeaturesMessage | VoiceMessage
 
 
 class Overflow(Exception):
@@ -95,11 +100,13 @@ class Pending:
         How many messages that must not be skipped may wait.
     max_display
         How many signal and feature messages may wait, each topic.
+    max_voice
+        How many frames of a voice may.
     """
 
-    def __init__(self, max_ordered: int = 512, max_display: int = 16) -> None:
+    def __init__(self, max_ordered: int = 512, max_display: int = 16, max_voice: int = 64) -> None:
         self._max_ordered = max_ordered
-        self._max_display = max_display
+        self._max = {"signal": max_display, "features": max_display, "voice": max_voice}
         self._waiting: dict[Key, Encoded] = {}
         self._display: dict[str, list[Key]] = {}
         self._dropped: dict[str, int] = {}
@@ -120,7 +127,7 @@ class Pending:
             When nothing that waits may be skipped and there are too many.
         """
         message = encoded.message
-        if isinstance(message, SignalMessage | FeaturesMessage):
+        if isinstance(message, _Display):
             self._put_display(encoded, message.topic)
         elif encoded.key is not None:
             self._put_newest(encoded, encoded.key)
@@ -138,7 +145,7 @@ class Pending:
         if key[0] == "missed":
             return encoded
         message = encoded.message
-        if isinstance(message, SignalMessage | FeaturesMessage):
+        if isinstance(message, _Display):
             self._display[message.topic].remove(key)
             dropped = self._dropped.pop(message.topic, 0)
             return (
@@ -171,10 +178,13 @@ class Pending:
 
     def _put_display(self, encoded: Encoded, topic: str) -> None:
         keys = self._display.setdefault(topic, [])
-        if len(keys) >= self._max_display:
-            del self._waiting[keys.pop(0)]
-            self._dropped[topic] = self._dropped.get(topic, 0) + 1
-            self.n_dropped += 1
+        if len(keys) >= self._max[topic]:
+            n = len(keys) if topic == "voice" else 1
+            for key in keys[:n]:
+                del self._waiting[key]
+            del keys[:n]
+            self._dropped[topic] = self._dropped.get(topic, 0) + n
+            self.n_dropped += n
         key = self._next_key()
         keys.append(key)
         self._waiting[key] = encoded

@@ -42,7 +42,7 @@ from bci_server.steering import from_start
 from bci_server.stimulator import Stimulator
 from bci_server.wire import DecoderName, Ledger, SessionState, StatusMessage
 from decoders.artifact import Artifact, ArtifactError
-from decoders.output import Mode
+from decoders.output import Meaning
 from decoders.pipeline import Pipeline, Run
 from decoders.stage import Mismatch
 from devices.clock import MONOTONIC, Clock
@@ -170,7 +170,9 @@ def shape_of(session: Session, artifact: Artifact) -> Shape | None:
             )
         return Shape(session.commands.mode, session.commands.names, session.commands.unit)
     if session.decoder.task == "continuous":
-        mode: Mode = getattr(session.decoder, "mode", "velocity")
+        mode: Meaning = getattr(session.decoder, "mode", "velocity")
+        if mode == "voice":
+            return None
         return Shape(mode, artifact.labels, artifact.unit)
     return None
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bci_server.config import load_session
 from decoders.artifact import Artifact
-from decoders.output import Command
+from decoders.output import Command, Voice
 from decoders.pipeline import Run
 from decoders.stage import Mismatch
 from devices.signal import Chunk
@@ -91,7 +91,7 @@ class FalconDecoder:
                 if decoded.bad_channels or decoded.gap:
                     self._values[i] = 0.0
                 for output in decoded.outputs:
-                    if isinstance(output, Command):
+                    if isinstance(output, Command | Voice):
                         self._values[i] = output.values
         return self._values.copy()
 

@@ -36,6 +36,7 @@ HISTORY: dict[Topic, int] = {
     "commands": 256,
     "tokens": 4096,
     "predictions": 4096,
+    "voice": 32,
     "features": 32,
     "signal": 32,
     "status": 256,
@@ -44,7 +45,7 @@ HISTORY: dict[Topic, int] = {
 }
 """How many messages of each topic are kept for clients that come back."""
 
-_NEVER_THINNED: frozenset[Topic] = frozenset({"status", "markers", "versions", "signal"})
+_NEVER_THINNED: frozenset[Topic] = frozenset({"status", "markers", "versions", "voice", "signal"})
 """In order; and of the signal, `rate_hz` is how many samples a second the engine is asked for."""
 
 

@@ -44,6 +44,7 @@ from bci_server.messages import (
     recording_status,
     token_message,
     version_message,
+    voice_message,
 )
 from bci_server.recorder import Recorder
 from bci_server.safety.guard import Guard
@@ -63,7 +64,7 @@ from bci_server.wire import (
 )
 from decoders.decoder import Event
 from decoders.lost_channels import Reason
-from decoders.output import Adapted, Command, Output, Prediction, Token
+from decoders.output import Adapted, Command, Output, Prediction, Token, Voice
 from decoders.pipeline import Decoded, Run
 from devices.clock import Clock
 from devices.device import DeviceError, EndOfStream, Stream
@@ -314,8 +315,12 @@ class Loop:
             match output:
                 case Prediction() if not all(map(math.isfinite, output.probabilities)):
                     self._guard.fail()
+                case Voice() if not all(map(math.isfinite, output.values)):
+                    self._guard.fail()
                 case Prediction():
                     self._put(prediction_message(output, sample, ledger, quality, decoder))
+                case Voice():
+                    self._put(voice_message(output, sample, ledger, quality, decoder))
                 case Token():
                     self._put(token_message(output, sample, ledger, quality, decoder))
                 case Adapted():

@@ -18,10 +18,11 @@ from bci_server.wire import (
     RecordingStatus,
     TokenMessage,
     VersionMessage,
+    VoiceMessage,
 )
 from decoders.decoder import Event
 from decoders.lost_channels import Reason
-from decoders.output import Adapted, Prediction, Token
+from decoders.output import Adapted, Prediction, Token, Voice
 from decoders.pipeline import Decoded
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "recording_status",
     "token_message",
     "version_message",
+    "voice_message",
 ]
 
 _REASONS: Mapping[Reason, str] = {
@@ -77,6 +79,22 @@ def token_message(
         alternatives=tuple(AlternativeMessage(a.text, a.confidence) for a in said.alternatives),
         first=said.first,
         last=said.last,
+    )
+
+
+def voice_message(
+    said: Voice, sample: int, ledger: Ledger, quality: Quality, decoder: DecoderName
+) -> VoiceMessage:
+    """Return the message of a voice that rests on samples up to `sample`."""
+    return VoiceMessage(
+        topic="voice",
+        sample=sample,
+        ledger=ledger,
+        quality=quality,
+        decoder=decoder,
+        names=said.names,
+        values=said.values,
+        unit=said.unit,
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from decoders.decoder import Event
 from decoders.gathering import Truth
-from decoders.output import Command, Prediction, Token
+from decoders.output import Command, Prediction, Token, Voice
 from decoders.pipeline import Decoded
 from decoders.reliability import reliability
 from decoders.scores import class_scores, continuous_scores
@@ -328,7 +328,7 @@ class ContinuousTally:
         if not self._begun:
             self._begun, self._first_s = True, decoded.moment.time_s
         for output in decoded.outputs:
-            if isinstance(output, Command):
+            if isinstance(output, Command | Voice):
                 self._times.append(decoded.moment.time_s)
                 self._values.append(output.values)
 

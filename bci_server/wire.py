@@ -24,7 +24,15 @@ FeedbackKind = Literal["target", "label", "reward", "error", "position"]
 Quality = Literal["good", "degraded", "bad"]
 SessionState = Literal["idle", "starting", "running", "stalled", "ended", "failed"]
 Topic = Literal[
-    "commands", "tokens", "predictions", "features", "signal", "status", "markers", "versions"
+    "commands",
+    "tokens",
+    "predictions",
+    "voice",
+    "features",
+    "signal",
+    "status",
+    "markers",
+    "versions",
 ]
 NeutralReason = Literal[
     "",
@@ -161,6 +169,19 @@ class PredictionMessage(_Data, frozen=True, kw_only=True, tag="prediction"):
     probabilities: tuple[float, ...]
     decision: str | None = None
     cue_sample: int | None = None
+
+
+class VoiceMessage(_Data, frozen=True, kw_only=True, tag="voice"):
+    """What a voice sounds like for the length of a block; for a vocoder. In order.
+
+    A client that falls behind by more than 64 frames loses all that wait, at once, and goes on with
+    what is said now: `dropped` counts them. Whoever speaks it decides to; the server never does.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    unit: str
+    dropped: int = 0
 
 
 class SignalMessage(_Data, frozen=True, kw_only=True, tag="signal"):
@@ -503,6 +524,7 @@ DataMessage = (
     CommandMessage
     | TokenMessage
     | PredictionMessage
+    | VoiceMessage
     | SignalMessage
     | FeaturesMessage
     | MarkerMessage

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from decoders.decoder import Decoder, Decoding, Moment, OfSessions, Training, Weights
 from decoders.folds import mixed_trial_folds, trial_folds
 from decoders.gathering import Progress
-from decoders.output import Command, Output, Prediction
+from decoders.output import Command, Output, Prediction, Voice
 from decoders.scores import class_scores, continuous_scores
 from decoders.speech.held_out_scores import fit_and_score
 from decoders.stopping import EvidenceKind, Stopping
@@ -217,7 +217,7 @@ def _score_trials(training: Training, said: Said, evidence: EvidenceKind) -> dic
 
 
 def _score_rows(training: Training, said: Said) -> dict[str, Any]:
-    values = [(row, output.values) for row, output in said if isinstance(output, Command)]
+    values = [(row, output.values) for row, output in said if isinstance(output, Command | Voice)]
     values.sort()
     rows = np.array([row for row, _ in values])
     truth = training.targets[rows].astype(np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 from decoders.decoder import Moment, Weights
 from decoders.linear import softmax as softmax_of
 from decoders.onnx_graph import open_graph
-from decoders.output import Command, Mode, Output, Prediction
+from decoders.output import Meaning, Output, Prediction, continuous
 from decoders.stage import Mismatch
 from devices.signal import Chunk
 
@@ -123,7 +123,9 @@ class ForeignValues:
         Of the command.
     """
 
-    def __init__(self, rows: ForeignRows, mode: Mode, labels: tuple[str, ...], unit: str) -> None:
+    def __init__(
+        self, rows: ForeignRows, mode: Meaning, labels: tuple[str, ...], unit: str
+    ) -> None:
         self._rows, self._mode, self._labels, self._unit = rows, mode, labels, unit
 
     def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
@@ -131,7 +133,7 @@ class ForeignValues:
         if not self._rows.take(chunk):
             return ()
         values = tuple(self._rows.said.astype(np.float64).tolist())
-        return (Command(self._mode, self._labels, values, self._unit),)
+        return (continuous(self._mode, self._labels, values, self._unit),)
 
 
 def _only(names: Sequence[str], what: str) -> str:

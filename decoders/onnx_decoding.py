@@ -9,7 +9,7 @@ import numpy as np
 from decoders.decoder import Moment, Weights
 from decoders.linear import check_width
 from decoders.onnx_graph import open_graph
-from decoders.output import Command, Mode, Output, Prediction
+from decoders.output import Meaning, Output, Prediction, continuous
 from devices.signal import Chunk
 
 __all__ = ["HistoryValues", "RecurrentValues", "WindowClasses"]
@@ -62,7 +62,7 @@ class RecurrentValues:
     """
 
     def __init__(
-        self, mode: Mode, labels: tuple[str, ...], unit: str, n_features: int, weights: Weights
+        self, mode: Meaning, labels: tuple[str, ...], unit: str, n_features: int, weights: Weights
     ) -> None:
         self._mode, self._labels, self._unit = mode, labels, unit
         self._graph = open_graph(weights)
@@ -77,7 +77,7 @@ class RecurrentValues:
         for row in chunk.values:
             self._row[...] = row
             self._graph()
-        return (Command(self._mode, self._labels, tuple(self._values.tolist()), self._unit),)
+        return (continuous(self._mode, self._labels, tuple(self._values.tolist()), self._unit),)
 
 
 class HistoryValues:
@@ -96,7 +96,7 @@ class HistoryValues:
     """
 
     def __init__(
-        self, mode: Mode, labels: tuple[str, ...], unit: str, n_features: int, weights: Weights
+        self, mode: Meaning, labels: tuple[str, ...], unit: str, n_features: int, weights: Weights
     ) -> None:
         self._mode, self._labels, self._unit = mode, labels, unit
         self._graph = open_graph(weights)
@@ -121,4 +121,4 @@ class HistoryValues:
         begin = self._seen % self._history
         self._input[...] = self._rows[begin : begin + self._history]
         self._graph()
-        return (Command(self._mode, self._labels, tuple(self._values.tolist()), self._unit),)
+        return (continuous(self._mode, self._labels, tuple(self._values.tolist()), self._unit),)

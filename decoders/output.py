@@ -1,13 +1,26 @@
-"""What a decoder says: a prediction, a command or a token. Typed, immutable, without a clock."""
+"""What a decoder says: a prediction, a command, a voice or a token. Typed, immutable, no clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Adapted", "Alternative", "Command", "Mode", "Output", "Prediction", "Token"]
+__all__ = [
+    "Adapted",
+    "Alternative",
+    "Command",
+    "Meaning",
+    "Mode",
+    "Output",
+    "Prediction",
+    "Token",
+    "Voice",
+    "continuous",
+]
 
 Mode = Literal["velocity", "position", "grasp", "click", "neutral"]
+Meaning = Literal["velocity", "position", "grasp", "click", "neutral", "voice"]
+"""What the values of a continuous decoder mean: a command of such a mode, or a voice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,32 @@ class Command:
     values: tuple[float, ...]
     unit: str
     confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What a voice sounds like for the length of a block: one frame for a vocoder.
+
+    It moves nothing, so it passes no safety gate; and nothing speaks it but a client that wants to.
+
+    Parameters
+    ----------
+    names, values, unit
+        One value for each feature, such as the logarithm of the power in a mel band.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    unit: str
+
+
+def continuous(
+    meaning: Meaning, names: tuple[str, ...], values: tuple[float, ...], unit: str
+) -> Command | Voice:
+    """Return what a continuous decoder says with `values`, one for each name."""
+    if meaning == "voice":
+        return Voice(names, values, unit)
+    return Command(meaning, names, values, unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +162,4 @@ class Adapted:
     n_labels: int
 
 
-Output = Prediction | Command | Token | Adapted
+Output = Prediction | Command | Voice | Token | Adapted

@@ -6,6 +6,7 @@ SHA-256 over the outputs in order. Each one is
   float64, the decision as text (empty: none), the cue's sample as int64 (-1: none); or
 - ``C``, then the sample as int64, the number of values as uint32, each value as float64, as
   decoded, before any gate; or
+- ``V``, then the same of a voice; or
 - ``T``, then the sample and the item as int64, the text, one byte: 1 for final, plus 2 for the
   last of its utterance, the confidence as float64, its first and last sample as int64, the number
   of alternatives as uint32, and each one's text and confidence as float64; or
@@ -23,7 +24,7 @@ import struct
 from collections.abc import Sequence
 from typing import Protocol
 
-from decoders.output import Adapted, Command, Output, Prediction
+from decoders.output import Adapted, Command, Output, Prediction, Voice
 
 __all__ = ["OutputHash"]
 
@@ -80,6 +81,8 @@ class OutputHash:
             self.prediction(sample, output.probabilities, output.decision, output.cue_sample)
         elif isinstance(output, Command):
             self.command(sample, output.values)
+        elif isinstance(output, Voice):
+            self.voice(sample, output.values)
         elif isinstance(output, Adapted):
             self.version(sample, output.version, output.hash)
         else:
@@ -100,6 +103,10 @@ class OutputHash:
     def command(self, sample: int, values: Sequence[float]) -> None:
         """Take in a command's values, or the field ``decoded`` of its message."""
         self._sha256.update(_numbers(b"C", sample, values))
+
+    def voice(self, sample: int, values: Sequence[float]) -> None:
+        """Take in the values of a voice, or of its message."""
+        self._sha256.update(_numbers(b"V", sample, values))
 
     def token(self, sample: int, token: Spoken) -> None:
         """Take in a token, or its message."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from decoders.adaptation import Ground, Seen
 from decoders.intent import Intent
-from decoders.output import Command, Output
+from decoders.output import Command, Output, Voice
 
 __all__ = ["Batch", "meant"]
 
@@ -123,4 +123,4 @@ def meant(
 
 
 def _values(outputs: Sequence[Output]) -> NDArray[np.float64] | None:
-    return next((np.array(o.values) for o in outputs if isinstance(o, Command)), None)
+    return next((np.array(o.values) for o in outputs if isinstance(o, Command | Voice)), None)

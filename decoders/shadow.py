@@ -15,7 +15,7 @@ from decoders.aligner import Aligner
 from decoders.decoder import Decoding, Weights
 from decoders.intent import Intent
 from decoders.labelled import Labelled
-from decoders.output import Command, Output, Prediction
+from decoders.output import Command, Output, Prediction, Voice
 from decoders.trials import decide
 from devices.signal import Chunk
 
@@ -182,7 +182,7 @@ def _probabilities(outputs: Sequence[Output]) -> tuple[float, ...] | None:
 
 
 def _values(outputs: Sequence[Output]) -> NDArray[np.float64] | None:
-    return next((np.array(o.values) for o in outputs if isinstance(o, Command)), None)
+    return next((np.array(o.values) for o in outputs if isinstance(o, Command | Voice)), None)
 
 
 def _cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

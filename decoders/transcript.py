@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from decoders.output import Adapted, Command, Output, Prediction, Token
+from decoders.output import Adapted, Command, Output, Prediction, Token, Voice
 
 __all__ = ["Transcript", "parse_line", "plain_number"]
 
-_TYPES: dict[str, type[Prediction] | type[Command] | type[Token] | type[Adapted]] = {
+_TYPES: dict[str, type[Output]] = {
     "prediction": Prediction,
     "command": Command,
+    "voice": Voice,
     "token": Token,
     "adapted": Adapted,
 }

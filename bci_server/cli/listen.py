@@ -27,7 +27,7 @@ def listen(
     topics: Annotated[
         str,
         typer.Option(
-            help="What to listen to, with commas: commands, predictions, tokens, markers, "
+            help="What to listen to, with commas: commands, predictions, tokens, voice, markers, "
             "versions, status, features, signal."
         ),
     ] = "predictions,commands,tokens,markers,versions,status",

@@ -14,6 +14,7 @@ from bci_server.wire import (
     StatusMessage,
     TokenMessage,
     VersionMessage,
+    VoiceMessage,
 )
 
 __all__ = ["bar", "message_line", "status_words"]
@@ -67,7 +68,7 @@ def _words(message: DataMessage) -> str:
             return f"{len(message.values)} samples × {len(message.channels)} ch, {message.unit}"
         case VersionMessage():
             return f"version {message.version} ({message.hash}): {message.reason}"
-        case FeaturesMessage():
+        case FeaturesMessage() | VoiceMessage():
             return _named(message.names, message.values)
 
 

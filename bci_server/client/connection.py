@@ -44,6 +44,7 @@ from bci_server.wire import (
     Subscribe,
     Topic,
     Unsubscribe,
+    VoiceMessage,
     Word,
     Wrong,
 )
@@ -70,6 +71,7 @@ _Call = (
 )
 
 _DATA = get_args(DataMessage)
+_LOSSY = SignalMessage | FeaturesMessage | VoiceMessage
 _CALL_TIMEOUT_S = 5.0
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 5.0
@@ -194,7 +196,7 @@ class Client:
         ----------
         topics
             ``"commands"``, ``"predictions"``, ``"tokens"``, ``"status"``, ``"markers"``,
-            ``"signal"``, ``"features"``.
+            ``"voice"``, ``"signal"``, ``"features"``.
         rate_hz
             At most so many messages a second, where some may be skipped.
         """
@@ -491,7 +493,7 @@ class Client:
         for inbox in tuple(self._inboxes):
             if message.topic not in inbox.topics:
                 continue
-            if isinstance(message, SignalMessage | FeaturesMessage) and message.dropped:
+            if isinstance(message, _LOSSY) and message.dropped:
                 lost = Lost((message.topic,), "dropped", message.dropped)
                 await inbox.items.put(lost)
             await inbox.items.put(message)

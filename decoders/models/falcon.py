@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from decoders.decoder import Decoding, Moment, Training, Weights
 from decoders.linear import check_width
-from decoders.output import Command, Mode, Output
+from decoders.output import Meaning, Output, continuous
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
 
@@ -60,7 +60,7 @@ class Falcon:
     name: str
     options: Mapping[str, str | float | bool] = field(default_factory=dict)
     dataset_tag: str = ""
-    mode: Mode = "velocity"
+    mode: Meaning = "velocity"
 
     def fit(self, training: Training) -> Weights:
         """Return the numbers of features and values that it was seen to take and to give."""
@@ -105,7 +105,7 @@ class Falcon:
 
 class _Running:
     def __init__(
-        self, decoder: _BciDecoder, mode: Mode, labels: tuple[str, ...], unit: str
+        self, decoder: _BciDecoder, mode: Meaning, labels: tuple[str, ...], unit: str
     ) -> None:
         self._decoder, self._mode, self._labels, self._unit = decoder, mode, labels, unit
         self._going_on = np.zeros(1, np.bool_)
@@ -119,4 +119,4 @@ class _Running:
             self._decoder.on_done(self._going_on)
         values = np.asarray(self._decoder.predict(rows[-1:]), np.float64).reshape(-1)
         self._decoder.on_done(self._going_on)
-        return (Command(self._mode, self._labels, tuple(values.tolist()), self._unit),)
+        return (continuous(self._mode, self._labels, tuple(values.tolist()), self._unit),)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from decoders.counts import check_counts
 from decoders.decoder import Decoding, Moment, Training, Weights
 from decoders.linear import check_width
-from decoders.output import Command, Mode, Output
+from decoders.output import Meaning, Output, continuous
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
 
@@ -54,7 +54,7 @@ class GridBayes:
     bins: int = 20
     smoothing: float = 1.0
     speed: float = 1.0
-    mode: Mode = "position"
+    mode: Meaning = "position"
 
     def __post_init__(self) -> None:
         if self.bins < 2 or not self.smoothing >= 0 or not self.speed > 0:
@@ -122,7 +122,7 @@ def _maps(
 
 
 class _Running:
-    def __init__(self, mode: Mode, labels: tuple[str, ...], unit: str, weights: Weights) -> None:
+    def __init__(self, mode: Meaning, labels: tuple[str, ...], unit: str, weights: Weights) -> None:
         self._mode, self._labels, self._unit = mode, labels, unit
         self._centres = np.ascontiguousarray(weights["centres"], np.float64)
         rates = np.asarray(weights["rates"], np.float64)
@@ -138,7 +138,7 @@ class _Running:
         for row in chunk.values:
             self._step(row)
         values = tuple((self._places @ self._centres).tolist())
-        return (Command(self._mode, self._labels, values, self._unit),)
+        return (continuous(self._mode, self._labels, values, self._unit),)
 
     def _step(self, counts: NDArray[np.floating]) -> None:
         likely = self._likely

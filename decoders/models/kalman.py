@@ -10,7 +10,7 @@ import numpy as np
 
 from decoders.decoder import Decoding, Moment, Training, Weights
 from decoders.linear import check_width
-from decoders.output import Command, Mode, Output
+from decoders.output import Meaning, Output, continuous
 from decoders.stage import Mismatch
 from decoders.state_space import lagged, least_squares, pairs, shrunk, steady_state
 from devices.signal import Chunk, Signal
@@ -50,7 +50,7 @@ class Kalman:
 
     lag: int = 0
     shrinkage: float = 0.05
-    mode: Mode = "velocity"
+    mode: Meaning = "velocity"
 
     def __post_init__(self) -> None:
         if self.lag < 0 or not 0 <= self.shrinkage <= 1:
@@ -100,7 +100,7 @@ class Kalman:
 
 
 class _Running:
-    def __init__(self, mode: Mode, labels: tuple[str, ...], unit: str, weights: Weights) -> None:
+    def __init__(self, mode: Meaning, labels: tuple[str, ...], unit: str, weights: Weights) -> None:
         self._mode, self._labels, self._unit = mode, labels, unit
         self._carry = np.ascontiguousarray(weights["carry"], np.float64)
         self._gain = np.ascontiguousarray(weights["gain"], np.float64)
@@ -118,4 +118,4 @@ class _Running:
             state -= self._seen_at_rest
         self._state = state
         values = tuple((state + self._mean).tolist())
-        return (Command(self._mode, self._labels, values, self._unit),)
+        return (continuous(self._mode, self._labels, values, self._unit),)

@@ -12,7 +12,7 @@ from decoders.decoder import Decoding, Moment, Training, Weights
 from decoders.history import History, with_history
 from decoders.layers import Activation, Layers, check_shape, fit_layers, layer_weights
 from decoders.linear import check_width
-from decoders.output import Command, Mode, Output
+from decoders.output import Meaning, Output, continuous
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
 
@@ -56,7 +56,7 @@ class MlpRegression:
     alpha: float = 1.0
     epochs: int = 10
     seed: int = 0
-    mode: Mode = "velocity"
+    mode: Meaning = "velocity"
 
     def __post_init__(self) -> None:
         if self.history < 1:
@@ -118,4 +118,4 @@ class _Running:
         if not len(chunk) or (rows := self._history.take(chunk.values)) is None:
             return ()
         values = self._layers(rows) * self._scale + self._mean
-        return (Command(self._mode, self._labels, tuple(values.tolist()), self._unit),)
+        return (continuous(self._mode, self._labels, tuple(values.tolist()), self._unit),)

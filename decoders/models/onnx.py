@@ -8,7 +8,7 @@ from typing import Literal
 
 from decoders.decoder import Decoding, Training, Weights
 from decoders.foreign_decoding import ForeignClasses, ForeignRows, ForeignValues
-from decoders.output import Mode
+from decoders.output import Meaning
 from decoders.stage import Mismatch
 from devices.signal import Signal
 
@@ -41,7 +41,7 @@ class Onnx:
     input: str = ""
     output: str = ""
     state: Mapping[str, str] = field(default_factory=dict)
-    mode: Mode = "velocity"
+    mode: Meaning = "velocity"
 
     @property
     def task(self) -> Literal["classes", "continuous"]:

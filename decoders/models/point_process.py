@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from decoders.counts import check_counts
 from decoders.decoder import Decoding, Moment, Training, Weights
 from decoders.linear import check_width
-from decoders.output import Command, Mode, Output
+from decoders.output import Meaning, Output, continuous
 from decoders.poisson_regression import poisson_regression
 from decoders.stage import Mismatch
 from decoders.state_space import lagged, least_squares, pairs
@@ -74,7 +74,7 @@ class PointProcess:
     alpha: float = 1e-3
     dispersion: float = 0.0
     with_speed: bool = True
-    mode: Mode = "velocity"
+    mode: Meaning = "velocity"
 
     def __post_init__(self) -> None:
         if self.lag < 0 or not self.alpha > 0 or not self.dispersion >= 0:
@@ -152,7 +152,7 @@ def _dispersion(
 
 
 class _Running:
-    def __init__(self, mode: Mode, labels: tuple[str, ...], unit: str, weights: Weights) -> None:
+    def __init__(self, mode: Meaning, labels: tuple[str, ...], unit: str, weights: Weights) -> None:
         self._mode, self._labels, self._unit = mode, labels, unit
         arrays = {k: np.ascontiguousarray(v, np.float64) for k, v in weights.items()}
         self._moves, self._spread = arrays["moves"], arrays["spread"]
@@ -175,7 +175,7 @@ class _Running:
             self._step(row)
         values = (self._state * self._scale + self._mean).tolist()
         said = tuple(values[: len(self._labels)])
-        return (Command(self._mode, self._labels, said, self._unit),)
+        return (continuous(self._mode, self._labels, said, self._unit),)
 
     def _step(self, counts: NDArray[np.floating]) -> None:
         ahead = self._moves @ self._state

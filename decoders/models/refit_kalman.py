@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from decoders.decoder import Decoding, Moment, Training, Weights
 from decoders.linear import check_width
-from decoders.output import Command, Mode, Output
+from decoders.output import Meaning, Output, continuous
 from decoders.stage import Mismatch
 from decoders.state_space import least_squares, numbered, shrunk, starts, steady_state
 from devices.signal import Chunk, Signal
@@ -55,7 +55,7 @@ class RefitKalman:
 
     rest: float = 0.05
     shrinkage: float = 0.05
-    mode: Mode = "velocity"
+    mode: Meaning = "velocity"
 
     def __post_init__(self) -> None:
         if not 0 <= self.rest < 1 or not 0 <= self.shrinkage <= 1:
@@ -139,7 +139,7 @@ def intended(
 
 class _Running:
     def __init__(
-        self, mode: Mode, labels: tuple[str, ...], unit: str, weights: Weights, step_s: float
+        self, mode: Meaning, labels: tuple[str, ...], unit: str, weights: Weights, step_s: float
     ) -> None:
         self._mode, self._labels, self._unit = mode, labels, unit
         self._step_s = step_s
@@ -165,4 +165,4 @@ class _Running:
             np.maximum(position, self._lowest, out=position)
             np.minimum(position, self._highest, out=position)
         self._velocity = velocity
-        return (Command(self._mode, self._labels, tuple(velocity.tolist()), self._unit),)
+        return (continuous(self._mode, self._labels, tuple(velocity.tolist()), self._unit),)

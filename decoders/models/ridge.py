@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from decoders.decoder import Decoding, Moment, Training, Weights
 from decoders.history import History, with_history
 from decoders.linear import check_width
-from decoders.output import Command, Mode, Output
+from decoders.output import Meaning, Output, continuous
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
 
@@ -48,7 +48,7 @@ class Ridge:
 
     history: int = 1
     alpha: float | tuple[float, ...] = (0.001, 0.01, 0.1, 0.3, 1.0, 3.0)
-    mode: Mode = "velocity"
+    mode: Meaning = "velocity"
 
     def __post_init__(self) -> None:
         if self.history < 1:
@@ -126,7 +126,7 @@ class _Running:
             return ()
         values = self._coef @ rows
         values += self._intercept
-        return (Command(self._mode, self._labels, tuple(values.tolist()), self._unit),)
+        return (continuous(self._mode, self._labels, tuple(values.tolist()), self._unit),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from decoders.decoder import Decoding, Training, Weights
 from decoders.onnx_decoding import RecurrentValues
-from decoders.output import Mode
+from decoders.output import Meaning
 from decoders.training.journal import SILENT, Journal
 from decoders.training.recipe import Trained
 from devices.signal import Signal
@@ -68,7 +68,7 @@ class Sernn(Trained):
     dropout_in: float = 0.2
     sequence: int = 40
     precision: Literal["float32", "int8"] = "float32"
-    mode: Mode = "velocity"
+    mode: Meaning = "velocity"
 
     def __post_init__(self) -> None:
         Trained.__post_init__(self)

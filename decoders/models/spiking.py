@@ -9,7 +9,7 @@ from typing import Literal
 
 from decoders.decoder import Decoding, Moment, Training, Weights
 from decoders.linear import check_classes, check_width, softmax
-from decoders.output import Command, Mode, Output, Prediction
+from decoders.output import Meaning, Output, Prediction, continuous
 from decoders.spiking.network import Network, Running
 from decoders.stage import Mismatch
 from decoders.training.journal import Journal
@@ -69,7 +69,7 @@ class Spiking(Trained):
     dropout_in: float = 0.2
     sequence: int = 40
     spike_cost: float = 0.0
-    mode: Mode = "velocity"
+    mode: Meaning = "velocity"
 
     def __post_init__(self) -> None:
         Trained.__post_init__(self)
@@ -122,7 +122,7 @@ class Spiking(Trained):
 
 
 class _Commanding:
-    def __init__(self, running: Running, mode: Mode, labels: tuple[str, ...], unit: str) -> None:
+    def __init__(self, running: Running, mode: Meaning, labels: tuple[str, ...], unit: str) -> None:
         self._running = running
         self._mode, self._labels, self._unit = mode, labels, unit
 
@@ -132,7 +132,7 @@ class _Commanding:
         for row in chunk.values:
             self._running(row)
         values = tuple(self._running.potentials.tolist())
-        return (Command(self._mode, self._labels, values, self._unit),)
+        return (continuous(self._mode, self._labels, values, self._unit),)
 
 
 class _Classifying:

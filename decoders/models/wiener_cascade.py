@@ -13,7 +13,7 @@ from decoders.decoder import Decoding, Moment, Training, Weights
 from decoders.history import History, with_history
 from decoders.linear import check_width
 from decoders.models.ridge import Ridge
-from decoders.output import Command, Mode, Output
+from decoders.output import Meaning, Output, continuous
 from devices.signal import Chunk, Signal
 
 __all__ = ["WienerCascade"]
@@ -48,7 +48,7 @@ class WienerCascade:
     history: int = 1
     alpha: float | tuple[float, ...] = (0.001, 0.01, 0.1, 0.3, 1.0, 3.0)
     degree: int = 3
-    mode: Mode = "velocity"
+    mode: Meaning = "velocity"
 
     def __post_init__(self) -> None:
         self._filter()
@@ -124,4 +124,4 @@ class _Running:
         for power in self._powers[1:]:
             values *= u
             values += power
-        return (Command(self._mode, self._labels, tuple(values.tolist()), self._unit),)
+        return (continuous(self._mode, self._labels, tuple(values.tolist()), self._unit),)

@@ -1,10 +1,11 @@
 """A device, a decoder and the loop's other partners that do what a script says, and record."""
 
+import math
 from collections import deque
 
 import numpy as np
 
-from decoders.output import Alternative, Command, Prediction, Token
+from decoders.output import Alternative, Command, Prediction, Token, continuous
 from devices.device import EndOfStream, Health, Stream
 from devices.signal import Chunk, Signal
 
@@ -132,6 +133,15 @@ class Sides:
             return ()
         p = 1.0 / (1.0 + float(np.exp(-chunk.values.mean())))
         return (Prediction(("left", "right"), (1.0 - p, p)),)
+
+
+class Mean:
+    """A decoding of a voice: the block's mean; no number where it is 999."""
+
+    def __call__(self, chunk, moment):
+        mean = float(chunk.values.mean())
+        value = math.nan if mean == 999.0 else mean
+        return (continuous("voice", ("mel1", "voicing"), (value, 1.0), "dB"),)
 
 
 class Speller:

@@ -26,6 +26,7 @@ from devices.device import DeviceChanged, DeviceLost, DeviceRefused
 from devices.signal import Chunk, Marker
 from tests.bci_server.scripted import (
     SIGNAL,
+    Mean,
     MeanVelocity,
     Recorder,
     ScriptedControls,
@@ -265,6 +266,21 @@ def test_a_decoder_that_says_nonsense_is_neutral():
     bench = Bench([*steady(1), *steady(1, 5, value=999.0, start_s=0.05)], [(0.06, ARM)]).run()
     said = [(m.safety, m.reason, m.armed, m.decoded) for m in bench.out.of("commands")]
     assert ("fault", "decoder_failed", False, ()) in said
+
+
+def test_a_voice_is_said_block_by_block_and_commands_nothing():
+    bench = Bench(steady(4), [(0.06, ARM)], decoding=Mean, shape=None).run()
+    assert [(m.names, m.values, m.unit) for m in bench.out.of("voice")] == [
+        (("mel1", "voicing"), (1.0, 1.0), "dB")
+    ] * 4
+    assert [m.sample for m in bench.out.of("voice")] == [4, 9, 14, 19]
+    assert not bench.out.of("commands")
+    assert not bench.controls.answers[0].ok
+
+
+def test_a_voice_that_is_no_number_is_not_said():
+    bench = Bench([*steady(1), *steady(1, 5, value=999.0, start_s=0.05)], decoding=Mean).run()
+    assert len(bench.out.of("voice")) == 1
 
 
 def test_low_confidence_is_neutral():

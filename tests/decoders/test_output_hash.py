@@ -8,7 +8,7 @@ import pytest
 
 from bci_server.messages import token_message
 from bci_server.wire import DecoderName, Ledger, TokenMessage
-from decoders.output import Alternative, Command, Prediction, Token
+from decoders.output import Alternative, Command, Prediction, Token, continuous
 from decoders.output_hash import OutputHash
 
 OUTPUTS = [
@@ -72,6 +72,13 @@ def test_a_token_and_its_message_are_the_same():
     running = OutputHash()
     running.token(0, read)
     assert running.hexdigest() == digest(OUTPUTS[3:])
+
+
+def test_a_voice_is_no_command():
+    values = ("voice", ("a",), (0.5,), "dB")
+    expected = hashlib.sha256(b"V" + struct.pack("<qId", 0, 1, 0.5)).hexdigest()
+    assert digest([continuous(*values)]) == expected
+    assert digest([continuous("velocity", *values[1:])]) != expected
 
 
 def test_the_sample_and_the_order_count():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bci_server.delivery import JSON, MSGPACK, Encoded, Overflow, Pending
-from tests.bci_server.web.web_place import command, marker, prediction, signal, token
+from tests.bci_server.web.web_place import command, marker, prediction, signal, token, voice
 
 
 def drain(pending):
@@ -64,6 +64,15 @@ def test_the_oldest_signal_goes_and_is_counted_on_the_next():
     assert pending.n_dropped == 3
 
 
+def test_a_voice_comes_in_order_and_what_is_too_far_behind_goes_at_once():
+    pending = Pending(max_voice=5)
+    put(pending, *(voice(n) for n in range(5)), marker("a"))
+    assert [m.sample for m in drain(pending) if m.topic == "voice"] == [0, 1, 2, 3, 4]
+    put(pending, *(voice(n) for n in range(5, 12)))
+    assert [(m.sample, m.dropped) for m in drain(pending)] == [(10, 5), (11, 0)]
+    assert pending.n_dropped == 5
+
+
 def test_each_encoding_is_made_once_and_is_a_whole_frame():
     encoded = Encoded(marker("go"))
     text = encoded.written(JSON)
@@ -82,12 +91,13 @@ _messages = st.one_of(
     st.builds(lambda i, f: token(i, "w", f), st.integers(0, 3), st.booleans()),
     st.builds(lambda: marker("m")),
     st.builds(lambda: signal(n=1)),
+    st.builds(lambda: voice()),
 )
 
 
 @given(st.lists(_messages, max_size=60), st.lists(st.booleans(), max_size=60))
 def test_numbers_never_go_back_memory_is_bounded_and_nothing_lossless_is_lost(messages, pops):
-    pending = Pending(max_ordered=1000, max_display=3)
+    pending = Pending(max_ordered=1000, max_display=3, max_voice=4)
     got, sent = [], []
     popping = iter(pops)
     for n, message in enumerate(messages):
@@ -96,12 +106,15 @@ def test_numbers_never_go_back_memory_is_bounded_and_nothing_lossless_is_lost(me
         pending.put(Encoded(numbered))
         if next(popping, False) and pending:
             got.append(pending.pop().message)
-    n_lossless = sum(Encoded(m).key is None and m.topic != "signal" for m in sent)
-    assert len(pending) <= n_lossless + 3 + 1 + 1 + 4
+    n_lossless = sum(Encoded(m).key is None and m.topic not in ("signal", "voice") for m in sent)
+    assert len(pending) <= n_lossless + 3 + 4 + 1 + 1 + 4
     got += drain(pending)
     assert [m.seq for m in got] == sorted(m.seq for m in got)
-    lossless = [m.seq for m in sent if Encoded(m).key is None and m.topic != "signal"]
+    lossless = [
+        m.seq for m in sent if Encoded(m).key is None and m.topic not in ("signal", "voice")
+    ]
     assert [m.seq for m in got if m.seq in set(lossless)] == lossless
-    n_signals = sum(m.topic == "signal" for m in sent)
-    came = [m for m in got if m.topic == "signal"]
-    assert len(came) + sum(m.dropped for m in came) == n_signals
+    for topic in ("signal", "voice"):
+        n = sum(m.topic == topic for m in sent)
+        came = [m for m in got if m.topic == topic]
+        assert len(came) + sum(m.dropped for m in came) == n

@@ -44,6 +44,7 @@ from bci_server.wire import (
     SignalMessage,
     StatusMessage,
     TokenMessage,
+    VoiceMessage,
     schemas,
 )
 from devices.clock import MONOTONIC
@@ -93,6 +94,17 @@ def token(item, text, is_final, segment_final=False):
         is_final=is_final,
         segment_final=segment_final,
         confidence=0.9,
+    )
+
+
+def voice(sample=0, values=(0.5, -0.5)):
+    return VoiceMessage(
+        topic="voice",
+        sample=sample,
+        ledger=_ledger(),
+        names=("mel1", "mel2"),
+        values=values,
+        unit="dB",
     )
 
 
