@@ -163,8 +163,6 @@ class Loaded:
 
     def __init__(self, language: Language, lexicon: Lexicon | None, files: str = "") -> None:
         self.language, self.lexicon = language, lexicon
-        named = [read, language.mode, *language.words, *sorted(language.only)]
-        self.hash = hashlib.sha256("\n".join(named).encode()).hexdigest()[:12]
         self._files = files
         known = language.words if lexicon is not None and lexicon.n_places else ()
         self.words = tuple(new_word_of(said, lexicon) for said in known if lexicon is not None)
