@@ -40,6 +40,16 @@ def test_example_sessions_are_valid(path: Path) -> None:
     assert load_session(path).name
 
 
+def test_what_arms_each_example_is_documented() -> None:
+    page = (ROOT / "docs" / "safety.md").read_text(encoding="utf-8")
+    _, _, table = page.partition("| session | commands | neutral | `arm` |")
+    rows = table.partition("\n\n")[0].splitlines()[2:]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    sessions = [load_session(f) for f in (ROOT / "examples" / "sessions").glob("*.toml")]
+    moves = {s.name for s in sessions if s.commands or s.decoder.task == "continuous"}
+    assert named == moves
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
 def test_toml_in_documents_parses_and_whole_sessions_are_valid(document: Path) -> None:
     for text in blocks(document, "toml"):

@@ -102,17 +102,18 @@ def _velocities(
     for v, w, place, b in zip(before, wanted, motion.places, motion.bounds, strict=True):
         place += v * elapsed_s
         w = min(max(w, -b.largest), b.largest)
-        if b.high - place < math.inf:
-            w = min(w, _stoppable(b.high - place, b.slope, horizon_s))
-        if place - b.low < math.inf:
-            w = max(w, -_stoppable(place - b.low, b.slope, horizon_s))
+        w = min(w, _stoppable(b.high - place, b.slope, horizon_s))
+        w = max(w, -_stoppable(place - b.low, b.slope, horizon_s))
         values.append(toward(v, w, b.slope * elapsed_s))
         places.append(place)
     return Motion(tuple(values), motion.rates, tuple(places), motion.since_click_s, motion.bounds)
 
 
 def _stoppable(room: float, slope: float, horizon_s: float) -> float:
-    """Return the largest velocity that stops within `room`, having stood for `horizon_s` more."""
+    """Return the largest velocity that stops within `room`, having stood for `horizon_s` more.
+
+    Without an edge it is infinite.
+    """
     stood = slope * horizon_s
     return math.sqrt(stood * stood + 2.0 * slope * max(0.0, room)) - stood
 
