@@ -24,7 +24,17 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 MODULES = ("gate", "motion", "states", "second")
-SAME: dict[str, str] = {}
+SAME = {
+    "_positions, `if b.bend < math.inf:`: b.bend < math.inf  →  b.bend <= math.inf": (
+        "the root of infinity limits no speed; nor does it at its goal, for `min` keeps the first "
+        "of two where the other is no number"
+    ),
+    "_positions, `if b.bend < math.inf and elapsed_s > 0.0:`: b.bend < math.inf  →  "
+    "b.bend <= math.inf": "a change of speed within infinity is the speed that is wanted",
+    "settle, `return _velocities(motion, rest, elapsed_s, 0.0)`: 0.0  →  1.0": (
+        "a velocity rests at 0, and no edge forbids that, however long it stands"
+    ),
+}
 """By the text of a mutant, why it is the same."""
 
 _COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
