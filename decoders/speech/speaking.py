@@ -148,7 +148,7 @@ class Speaking:
                 return self._transcript.forget()
             case "wrong" if self.utterances:
                 self.utterances[-1] = _wrong(self.utterances[-1], rest.strip())
-            case "word" if self._loaded.lexicon is not None:
+            case "word" if not self._loaded.problem_with_word(rest):
                 self._pending.append(new_word_of(rest, self._loaded.lexicon))
         return []
 

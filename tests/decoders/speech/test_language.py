@@ -188,7 +188,7 @@ def test_names_of_the_session_are_known_from_the_start(folder):
 
 def test_only_some_words(folder):
     table = spoken("i want water", "no")
-    few = Language(folder, only=("want", "no")).load()
+    few = Language(folder, only=("want", "no"), confidence=0.5).load()
     assert finals(run(start(few), table)) == ["want", "no"]
 
 
