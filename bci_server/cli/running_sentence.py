@@ -47,7 +47,7 @@ class RunningSentence:
         room = width - 2
         for token in reversed(tokens):
             style = "bold" if token.is_final else "dim"
-            part = Text(token.text, style=style)
+            part = Text(token.text.replace("\b", "⌫"), style=style)
             if not is_spelled:
                 part.append(f" {round(100 * token.confidence)} ", style="dim")
             room -= part.cell_len
