@@ -59,7 +59,7 @@ class _Gru(nn.Module):
 
     def deeper(self, share: Tensor, ahead: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Return (1, K) scores and the next state; `share`, (1, 3 U), is of the first layer."""
-        states = []
+        states: list[Tensor] = []
         for layer in range(self.shape.layers):
             if layer:
                 share = states[-1] @ getattr(self, f"deeper_{layer}")
@@ -103,7 +103,7 @@ class _Whole(nn.Module):
         return scores, following
 
 
-def halves(weights: Weights) -> Weights:
+def halves(weights: Weights) -> dict[str, NDArray[np.uint8]]:
     """Return the graphs of what can be done before a step's last row, and of what cannot."""
     gru = _Gru(weights)
     shape = gru.shape
