@@ -77,7 +77,6 @@ _NOT_FOR_SPEECH = {
     "uncued": "a decoder of speech needs no cue: remove this section",
     "speller": "a decoder of speech spells by itself: remove this section",
     "target": "a decoder of speech learns from [sentences], not from values: remove this section",
-    "commands": "a decoder of speech gives no commands: remove this section",
 }
 _FOR_SPEECH = {
     "sentences": "only a decoder of speech learns from sentences; this one learns from [trials] or "
@@ -361,6 +360,7 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
         record = replace(record, folder=str(folder / Path(record.folder).expanduser()))
     if commands is not None:
         _check_commands(commands, decoder, trials, problems)
+        _check_words(commands, decoder, language, problems)
     _check_neutral(safety, commands, decoder, problems)
     if problems.found or blocks is None or model is None:
         return None
@@ -466,6 +466,23 @@ def _check_neutral(
         "zero, holds a position, and is no click",
         "neutral",
     )
+
+
+def _check_words(
+    commands: Commands, decoder: Any, language: Language | None, problems: Problems
+) -> None:
+    is_speech = decoder is not None and decoder.task == "speech"
+    if is_speech and (commands.on != "words" or language is None):
+        problems.add(
+            Section("commands"),
+            'a decoder of speech commands by words: set on = "words", and add [language]',
+        )
+    elif decoder is not None and not is_speech and commands.on == "words":
+        problems.add(
+            Section("commands"),
+            'only a decoder of speech says words: set on = "probabilities" or "decisions"',
+            "on",
+        )
 
 
 def _name(name: object, problems: Problems) -> str:

@@ -163,7 +163,9 @@ def shape_of(session: Session, artifact: Artifact) -> Shape | None:
         The session gives values to classes that the model does not know.
     """
     if session.commands is not None:
-        if odd := [c for c in session.commands.values if c not in artifact.labels]:
+        is_words = session.commands.on == "words"
+        odd = [c for c in session.commands.values if c not in artifact.labels]
+        if odd and not is_words:
             raise Mismatch(
                 f"[commands] gives values to {', '.join(odd)}; the model knows the classes "
                 f"{', '.join(artifact.labels)}"

@@ -212,6 +212,8 @@ class Loop:
         self._contact = Contact(run.signal, safety)
         self._is_timed = True
         self._armed = False
+        self._spoken: Command | None = None
+        self._spoken_until = -1
         self._ending: Ending | None = None
         self._n_samples = 0
         self._sample = -1
@@ -302,12 +304,18 @@ class Loop:
 
     def _command_in(self, outputs: Sequence[Output]) -> Command | None:
         """Return the command that is among `outputs`, or follows from them."""
+        command: Command | None = None
         for output in outputs:
             if isinstance(output, Command):
                 return output
-            if isinstance(output, Prediction) and self._commands is not None:
-                return self._commands.command(output)
-        return None
+            if self._commands is None:
+                continue
+            if isinstance(output, Prediction) and command is None:
+                command = self._commands.command(output)
+            elif isinstance(output, Token) and (spoken := self._commands.spoken(output)):
+                held = round(self._commands.hold_s * self._run.signal.rate_hz)
+                self._spoken, self._spoken_until = spoken, self._sample + held
+        return self._spoken if self._sample < self._spoken_until else command
 
     def _say(self, outputs: Sequence[Output], quality: Quality, ledger: Ledger) -> None:
         sample, decoder = self._sample, self._about.decoder

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from decoders.output import Command, Mode, Prediction
+from decoders.output import Command, Mode, Prediction, Token
 
 __all__ = ["Commands"]
 
@@ -30,20 +30,27 @@ class Commands:
         What the values mean.
     on
         ``"probabilities"``: a command each block. ``"decisions"``: one with each decision, with
-        the values of what was decided; between them commands are neutral.
+        the values of what was decided; between them commands are neutral. ``"words"``, of a decoder
+        of speech with a language: one with each final word that has values; its confidence is the
+        word's.
+    hold_s
+        The command of a word stands for so long.
     """
 
     names: tuple[str, ...]
     values: Mapping[str, tuple[float, ...]]
     mode: Mode = "velocity"
     unit: str = "1"
-    on: Literal["probabilities", "decisions"] = "probabilities"
+    on: Literal["probabilities", "decisions", "words"] = "probabilities"
+    hold_s: float = 0.2
 
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) != len(self.names):
             raise ValueError(f"names must be unique and at least one; they are {self.names}")
         if self.mode == "neutral":
             raise ValueError("mode says what the values mean; neutral means none")
+        if not self.hold_s > 0:
+            raise ValueError(f"hold_s must be positive, not {self.hold_s!r}")
         for label, values in self.values.items():
             if len(values) != len(self.names) or not all(map(math.isfinite, values)):
                 raise ValueError(
@@ -53,6 +60,8 @@ class Commands:
 
     def command(self, prediction: Prediction) -> Command:
         """Return what `prediction` means for the effector."""
+        if self.on == "words":
+            return self._neutral(max(prediction.probabilities))
         if self.on == "decisions":
             return self._decided(prediction)
         sums = [0.0] * len(self.names)
@@ -62,9 +71,19 @@ class Commands:
         confidence = max(prediction.probabilities)
         return Command(self.mode, self.names, tuple(sums), self.unit, confidence)
 
+    def spoken(self, token: Token) -> Command | None:
+        """Return what a token means for the effector; None: nothing, or it may still change."""
+        if self.on != "words" or not token.is_final or token.text not in self.values:
+            return None
+        values = tuple(self.values[token.text])
+        return Command(self.mode, self.names, values, self.unit, token.confidence)
+
     def _decided(self, prediction: Prediction) -> Command:
         confidence = max(prediction.probabilities)
         if prediction.decision is None:
-            return Command("neutral", self.names, (0.0,) * len(self.names), self.unit, confidence)
+            return self._neutral(confidence)
         values = self.values.get(prediction.decision, (0.0,) * len(self.names))
         return Command(self.mode, self.names, tuple(values), self.unit, confidence)
+
+    def _neutral(self, confidence: float) -> Command:
+        return Command("neutral", self.names, (0.0,) * len(self.names), self.unit, confidence)

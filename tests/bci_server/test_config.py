@@ -301,6 +301,14 @@ def test_a_language_is_no_part_of_a_model(plugins, tmp_path):
     assert describe_pipeline(pipeline)["sentences"]["after_s"] == 0.5
 
 
+def test_words_may_command(plugins, tmp_path):
+    commands = '[commands]\nnames = ["click"]\nvalues = { yes = [1.0] }\nmode = "click"\n'
+    session = parse_session(SPEECH + commands + 'on = "words"\n', tmp_path)
+    assert session.commands.values == {"yes": (1.0,)}
+    found = problems(GOOD.replace("[safety]", 'on = "words"\n[safety]'), tmp_path)
+    assert any("only a decoder of speech says words" in problem for problem in found)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -310,7 +318,8 @@ def test_a_language_is_no_part_of_a_model(plugins, tmp_path):
         ("[sentences]\nafter_s = 0.5", '[target]\nstream = "truth"', "not from values"),
         ("[sentences]\nafter_s = 0.5", "[uncued]\nerror_rate = 0.1", "needs no cue"),
         ("[sentences]\nafter_s = 0.5", "[probabilities]", "[probabilities], line 11: phonemes"),
-        ("[language]", '[commands]\nnames = ["x"]\nvalues = {}\n[language]', "no commands"),
+        ("[language]", '[commands]\nnames = ["x"]\nvalues = {}\n[language]', 'on = "words"'),
+        ("[language]\n", '[commands]\nnames = ["x"]\nvalues = {}\non = "words"\n#', "add [lang"),
         ("after_s", "after", "unknown key 'after'; did you mean 'after_s'?"),
         ("0.5", "-0.5", "sentences need after_s >= 0"),
         ("folder =", "fodler =", "unknown key 'fodler'; did you mean 'folder'?"),

@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 
 from bci_server.config import Session as BciSession
-from bci_server.control import Mark
+from bci_server.control import ArmLease, Mark, RenewLease
 from bci_server.loop import About, Loop
+from bci_server.mapping import Commands
 from bci_server.record_names import Record
 from bci_server.recorder import Recorder
 from bci_server.recording_file import Content
 from bci_server.replay import replay
+from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
-from bci_server.wire import DecoderName
+from bci_server.wire import DecoderName, Limit
 from decoders.artifact import Artifact
 from decoders.describe import describe, describe_pipeline
 from decoders.pipeline import Pipeline
@@ -59,7 +61,9 @@ def model(pipeline=PIPELINE):
 class Session:
     """A loop on a scripted stream of phonemes, and its recorder."""
 
-    def __init__(self, folder, controls=(), pipeline=PIPELINE, markers=(), gap=None):
+    def __init__(
+        self, folder, controls=(), pipeline=PIPELINE, markers=(), gap=None, commands=None, least=0.0
+    ):
         script, at = [], 0
         chunk = phonemes(*SAID)
         self.clock = ManualClock()
@@ -72,7 +76,8 @@ class Session:
         stream = ScriptedStream(self.clock, script, SIGNAL, markers)
         run = model(pipeline).run(SIGNAL, pipeline, Read())
         decoder = DecoderName("read", "1", "abc", run.language)
-        safety = Safety(stall_ms=5000.0)
+        safety = Safety(stall_ms=5000.0, min_confidence=least)
+        shape = None if commands is None else Shape("click", ("click",), "1")
         self.out = Listener(self.clock)
         self.controls = ScriptedControls(self.clock, controls)
         about = {"language": run.language, "model": model(pipeline).hash}
@@ -83,9 +88,9 @@ class Session:
             About("demo", "array", decoder),
             stream,
             run,
-            Guard(None, safety, decoder, self.clock),
+            Guard(shape, safety, decoder, self.clock),
             safety,
-            None,
+            commands,
             [self.out],
             self.controls,
             self.clock,
@@ -168,6 +173,30 @@ def test_a_replay_with_another_language_says_so(tmp_path):
     replayed = replay(Replay(str(path), math.inf), described, model())
     assert not replayed.is_equal
     assert replayed.notes == ("another language then: abcdef012345; now it is none",)
+
+
+COMMANDS = Commands(("click",), {"HHAY": (1.0,)}, "click", on="words", hold_s=0.1)
+
+
+def clicks(folder, armed=True, least=0.0):
+    arm = (0.05, ArmLease(call=1, holder="anna", limits={"click": Limit(value=1.0, velocity=10.0)}))
+    renew = [(0.1 * n, RenewLease(call=2, holder="anna")) for n in range(1, 14)]
+    session = Session(folder, [arm, *renew] if armed else [], commands=COMMANDS, least=least)
+    session.run()
+    assert all(a.ok for a in session.controls.answers), session.controls.answers
+    return [m for m in session.out.of("commands") if m.mode == "click"]
+
+
+def test_a_word_clicks_through_the_gate_and_for_a_moment(tmp_path):
+    found = clicks(tmp_path)
+    assert [(m.sample, m.values, m.confidence) for m in found] == [
+        (sample, (1.0,), 0.9) for sample in range(11, 16)
+    ]
+
+
+def test_a_word_clicks_nothing_where_nobody_is_armed_or_it_is_not_sure(tmp_path):
+    assert not clicks(tmp_path / "a", armed=False)
+    assert not clicks(tmp_path / "b", least=0.95)
 
 
 def test_a_word_that_nobody_can_say_is_refused_and_harms_nothing(tmp_path):
