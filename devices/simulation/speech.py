@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from devices.signal import Signal
-from devices.simulation.articulators import ARTICULATORS
 from devices.simulation.drive import Driven
 from devices.simulation.noise import Coloured, power_law
 from devices.simulation.speech_tuning import SpeechTuning
 from devices.simulation.utterances import Speaker
+from devices.simulation.voice import VOICE, frames
 
 __all__ = ["SpeechDrive"]
 
@@ -18,7 +18,8 @@ class SpeechDrive:
     """Units that are tuned to articulators, with slow noise that they share.
 
     Six sources of power ~ 1 / f above 0.02 Hz raise and lower all rates together, by 10 % of each
-    in the mean over units: arousal, attention, and the array's own ups and downs.
+    in the mean over units: arousal, attention, and the array's own ups and downs. The truth is what
+    the speech would sound like if it were aloud (`VOICE`).
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ class SpeechDrive:
     def __init__(
         self, tuning: SpeechTuning, speaker: Speaker, rate_hz: float, rng: np.random.Generator
     ) -> None:
-        self.truth_signal = Signal(rate_hz, ARTICULATORS, "1")
+        self.truth_signal = Signal(rate_hz, VOICE, "1")
         mixing_rng, noise_rng = rng.spawn(2)
         mixing = mixing_rng.standard_normal((self.N_SHARED, len(tuning.baseline_hz)))
         self._mixing = self.SHARED / np.sqrt(self.N_SHARED) * mixing
@@ -51,7 +52,7 @@ class SpeechDrive:
         said = self._speaker.next(n)
         rates_hz = self._tuning.rates_hz(said.position, said.change)
         rates_hz *= np.exp(self._shared.next(n) @ self._mixing)
-        return Driven(rates_hz, said.position.astype(np.float32), said.marks)
+        return Driven(rates_hz, frames(said.sound), said.marks)
 
     def close(self) -> None:
         """Nothing to let go of."""

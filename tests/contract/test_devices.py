@@ -32,7 +32,7 @@ from devices.discovery import StreamMatch
 from devices.outlet import Publisher, forward
 from devices.recording.checked_file import CheckedFile
 from devices.signal import Chunk, Marker, Signal
-from devices.simulation.articulators import ARTICULATORS
+from devices.simulation.voice import VOICE
 
 DEADLINE_S = 30.0
 
@@ -128,7 +128,7 @@ def speech(output: str, duration_s: float, labels: set[str]) -> Case:
         fields |= {"output": output, "duration_s": duration_s, "text": str(text)}
         return SimulatorSpeech(n_electrodes=3, order="listed", silence_s=0.2, **fields)
 
-    return Case(make, seeded=True, labels=frozenset(labels), truth=ARTICULATORS)
+    return Case(make, seeded=True, labels=frozenset(labels), truth=VOICE)
 
 
 def recording() -> Case:
