@@ -29,7 +29,7 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bci_server.client import Lost, connect  # noqa: E402 - found by the line above
+from bci_server.client import Client, Lost, Unreachable, connect  # noqa: E402 - found by the line above
 from bci_server.wire import PredictionMessage, StatusMessage, TokenMessage  # noqa: E402
 from benchmarks.line import Server, lsl_of_its_own, serving, streaming  # noqa: E402
 from benchmarks.soak import growth  # noqa: E402
@@ -141,7 +141,7 @@ def _spread(rows: list[tuple[float, float]]) -> dict[str, float]:
 async def listen(server: Server, name: str, seconds: float, stream: list[str]) -> Figures:
     """Stream for so long, and return the figures."""
     heard, memory = Heard(), list[tuple[float, float]]()
-    async with connect(server.url, server.token, session=name) as client:
+    async with await _connected(server, name) as client:
         messages = client.subscribe("predictions", "tokens", "status")
         await anext(messages)
         engine, web = server.child("bci_server.engine"), server.child("bci_server.web")
@@ -186,6 +186,18 @@ async def listen(server: Server, name: str, seconds: float, stream: list[str]) -
         deadline_misses=heard.misses,
         load=os.getloadavg()[0],
     )
+
+
+async def _connected(server: Server, name: str) -> Client:
+    """Return a client of a server that may still be starting."""
+    give_up_s = time.monotonic() + 60
+    while True:
+        try:
+            async with connect(server.url, server.token, session=name):
+                return connect(server.url, server.token, session=name)
+        except Unreachable:
+            if time.monotonic() > give_up_s:
+                raise
 
 
 async def _watch(process: psutil.Process, rows: list[tuple[float, float]]) -> None:
