@@ -37,6 +37,32 @@ def test_folds_are_averaged_with_their_uncertainty():
     assert value - low == pytest.approx(0.1 / math.sqrt(2))
 
 
+PEER_OF = {
+    "csp": "MOABB CSP+LDA",
+    "tangent_space": "MOABB TS+LR",
+    "mdm": "MOABB MDM",
+    "fgmdm": "MOABB FgMDM",
+    "tangent_space on narrow bands": "MOABB SSVEP TS+LR",
+    "mdm on bands of 1 Hz": "MOABB SSVEP MDM",
+    "xdawn_covariance": "MOABB XDAWNCov+TS+LR",
+    "lda": "shrinkage LDA on samples",
+}
+
+
+def test_no_decoder_is_below_the_peers_of_the_same_name(cells):
+    """Not by more than both intervals leave open: theirs look ahead, ours do not."""
+    values = {(cell["set"], cell["decoder"]): cell for cell in cells}
+    pairs = [
+        (ours, values[of_set, PEER_OF[name]])
+        for (of_set, name), ours in values.items()
+        if (of_set, PEER_OF.get(name)) in values
+    ]
+    assert len(pairs) > 20
+    for ours, theirs in pairs:
+        apart = sum(((c["ci95"][1] - c["ci95"][0]) / 2) ** 2 for c in (ours, theirs)) ** 0.5
+        assert ours["value"] > theirs["value"] - apart, (ours, theirs)
+
+
 def four_deviations(cell: dict) -> float:
     """How far above chance luck may be: of so many cells, one in thirty thousand."""
     return 4 * math.sqrt(cell["chance"] * (1 - cell["chance"]) / cell["n"])
