@@ -86,6 +86,9 @@ class Drift:
         Share of the channels that fall silent.
     scale
         s: (n_channels,).
+    offsets
+        ``"both"`` ways; or ``"up"`` alone, as noise adds to counts: what takes the same number of
+        spikes away from each bin leaves most units nothing to tell.
     """
 
     def __init__(
@@ -96,12 +99,15 @@ class Drift:
         offset: float,
         lost: float,
         scale: Sequence[float] | NDArray[np.float64],
+        offsets: Literal["both", "up"] = "both",
     ) -> None:
         rng = np.random.default_rng(seed)
         n = len(scale)
         self._n_samples = n_samples
         self._gains = rng.normal(0.0, gain, n)
         self._offsets = rng.normal(0.0, offset, n) * np.asarray(scale)
+        if offsets == "up":
+            self._offsets = np.abs(self._offsets)
         self._silent_at = np.full(n, np.inf)
         gone = rng.permutation(n)[: round(lost * n)]
         self._silent_at[gone] = rng.random(len(gone))
