@@ -6,9 +6,9 @@ Data: `m1_stevenson`, fitted on its first 80 % as they are. On the rest, gain, o
 units are injected, growing from nothing at its start to all at its end: gains e^N(0, 0.5²), offsets
 of N(0, 1) standard deviations, a tenth of the units silent by the end; once with offsets of either
 sign, and once upwards alone, as noise adds to counts. Counts stay at zero or above, so an offset
-downwards takes away what a unit has to tell. The time constant of the normaliser (the stage
-`zscore`) is chosen within the first 80 %, by both ways together, fitted on their first part and with
-another drift injected into their last fifth; the rest is looked at once.
+downwards takes away what a unit has to tell. The time constant of the normaliser (`zscore`) is
+chosen within the first 80 %, by both ways together, fitted on their first part and with another
+drift injected into their last fifth; the rest is looked at once.
 """
 
 from __future__ import annotations
