@@ -71,12 +71,13 @@ def test_a_running_normaliser_withstands_drift_that_a_fixed_decoder_does_not(
 
 def test_wishes_are_heard_without_a_cue(shared_data: Path) -> None:
     session = load_session(SESSIONS / "motor_imagery_free.toml")
-    model = calibrate(
-        session.pipeline, session.decoder, [run_of(shared_data, n) for n in (5, 6, 9)]
-    )
+    few = tuple(f"{row}{at}" for row in ("Fc", "C", "Cp") for at in ("3", "z", "4"))
+    pipeline = replace(session.pipeline, hop_s=0.2, channels=few)  # a tenth of the time
+    known = [run_of(shared_data, n) for n in (5, 6, 9)]
+    model = calibrate(pipeline, session.decoder, known)
     assert model.metrics["uncued"]["shown"] <= model.metrics["uncued"]["stated"]
     held_out = run_of(shared_data, 10)
-    metrics = evaluate(model, session.pipeline, session.decoder, [held_out]).metrics
+    metrics = evaluate(model, pipeline, session.decoder, [held_out]).metrics
     uncued = metrics["uncued"]
     assert uncued["wishes"] == 15
     assert uncued["answered"] >= 0.5
