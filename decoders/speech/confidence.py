@@ -1,14 +1,16 @@
-"""How sure a word is: how much of the beam agrees, and how well the network heard its phonemes.
+"""How sure a word is: how much of the beam agrees, and how well the network heard phonemes.
 
 The first alone would be sure of something in any noise, for all that is in the beam is words; the
 second alone would not know of words that sound alike. So a word's confidence is the product of its
 posterior probability over the beam (Wessel et al., IEEE Trans. Speech Audio Process. 9, 2001) and
-of the mean probability of its phonemes. The mean is not geometric: a word may well be right with
-one phoneme unheard.
+of how far the mean probability of its phonemes, and of those of the whole utterance, lies between
+that of noise and that of speech. The mean is not geometric, and the utterance counts twice: a word
+may well be right with a phoneme unheard.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +18,15 @@ from numpy.typing import NDArray
 
 from decoders.speech.search import Readings
 
-__all__ = ["Judged", "confidence", "judge", "shares"]
+__all__ = ["LIKELY", "Judged", "confidence", "judge", "shares"]
 
 _SHARPNESS = 0.7  # steps are not independent, so that scores are too far apart
+_NOISE, _SPEECH = 0.28, 0.48  # mean probability of phonemes, on simulated training sentences
 _NEAR = 4
 _LEAST_SHARE = 1e-4
+
+LIKELY = -math.log(_LEAST_SHARE) / _SHARPNESS
+"""Readings whose scores are further below the best count for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +45,18 @@ class Judged:
     others: tuple[tuple[int, float], ...]
 
 
-def confidence(share: float, heard: float) -> float:
-    """Return how sure a word is: `share` of the beam has it, its phonemes were `heard` so."""
-    return min(share * heard, 1.0)
+def confidence(share: float, heard: float, heard_in_all: float) -> float:
+    """Return how sure a word is.
+
+    Parameters
+    ----------
+    share
+        The part of the beam that has it.
+    heard, heard_in_all
+        The mean probability of its phonemes, and that of all words of the utterance.
+    """
+    mean = (heard + 2 * heard_in_all) / 3
+    return share * min(max((mean - _NOISE) / (_SPEECH - _NOISE), 0.0), 1.0)
 
 
 def shares(readings: Readings) -> NDArray[np.float64]:

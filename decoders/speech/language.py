@@ -71,8 +71,8 @@ class Language:
     folder: str = ""
     mode: Literal["sentences", "words", "phonemes", "spelling"] = "sentences"
     beam: int = 100
-    language_weight: float = 0.8
-    word_score: float = 0.0
+    language_weight: float = 0.7
+    word_score: float = 1.0
     blank_penalty: float = 0.0
     confidence: float = 0.3
     alternatives: int = 3

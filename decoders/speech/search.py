@@ -144,18 +144,25 @@ class Search:
         """Steps that are not dropped."""
         return self.n_steps - self._first
 
-    def best(self) -> Readings:
-        """Return the best reading so far, up to its last complete word."""
-        return self._readings([self._decoder.get_best_hypothesis(0)])
+    def best(self) -> tuple[int, ...]:
+        """Return the words of the best reading so far."""
+        return tuple(w for w in self._decoder.get_best_hypothesis(0).words if w >= 0)
 
-    def beam(self) -> Readings:
-        """Return all readings; after `end`, those that end here."""
-        return self._readings(self._decoder.get_all_final_hypothesis())
+    def beam(self, within: float = math.inf) -> Readings:
+        """Return the readings so far; after `end`, those that end here.
 
-    def end(self) -> Readings:
-        """End the utterance, and return the readings that end here."""
+        Only those `within` a score of the best, which takes less time.
+        """
+        results = self._decoder.get_all_final_hypothesis()
+        if results and within < math.inf:
+            least = max(r.score for r in results) - within
+            results = [r for r in results if r.score >= least]
+        return self._readings(results)
+
+    def end(self, within: float = math.inf) -> Readings:
+        """End the utterance, and return the readings that end here; see `beam`."""
         self._decoder.decode_end()
-        return self.beam()
+        return self.beam(within)
 
     def forget(self, readings: Readings, n_words: int) -> bool:
         """Drop the steps up to the end of the first `n_words` words, which all `readings` share.

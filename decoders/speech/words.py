@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.output import Alternative, Token
-from decoders.speech.confidence import Judged, confidence, judge, shares
+from decoders.speech.confidence import LIKELY, Judged, confidence, judge, shares
 from decoders.speech.search import Readings, Search
 from decoders.speech.transcript import Items, Shown
 from decoders.speech.utterance import Utterance
@@ -95,7 +95,7 @@ class Words:
 
     def end(self) -> tuple[list[Token], Utterance | None]:
         """End the utterance; return its last tokens, and what it was: None if without a word."""
-        readings = self._allowed(self._search.end())
+        readings = self._allowed(self._search.end(LIKELY))
         rest = self._told(readings)
         self._sure += rest
         if not rest:
@@ -112,10 +112,10 @@ class Words:
         return readings.part(readings.lengths() == 1) if self._telling.is_single else readings
 
     def _interim(self) -> list[Token]:
-        best = self._search.best().texts(1)[0]
+        best = self._search.best()
         if best != self._best:
             self._best = best
-            told = self._told(self._allowed(self._search.beam()))
+            told = self._told(self._allowed(self._search.beam(LIKELY)))
             self._tokens = list(takewhile(lambda t: t.confidence >= self._telling.confidence, told))
         return self._shown.interim(self._tokens, self._steps[-1][1])
 
@@ -153,12 +153,13 @@ class Words:
 
     def _token(self, readings: Readings, place: int, judged: Judged) -> Token:
         others = judged.others[: self._telling.n_alternatives]
+        heard = readings.heard[0, : readings.lengths()[0]]
         return Token(
             0,
             self._word(int(readings.words[0, place])),
             self._telling.unit,
             is_final=False,
-            confidence=confidence(judged.share, float(readings.heard[0, place])),
+            confidence=confidence(judged.share, float(heard[place]), float(heard.mean())),
             alternatives=tuple(Alternative(self._word(n), share) for n, share in others),
             first=self._steps[readings.firsts[0, place]][0],
             last=self._steps[readings.lasts[0, place]][1],

@@ -75,16 +75,28 @@ def test_what_is_forgotten_does_not_change_what_follows(lexicon, seed):
 
 def test_words_know_their_steps_and_how_well_they_were_heard(lexicon):
     table = np.concatenate([silence(2), heard("i", 0.9), heard("want", 0.5)])
-    best = searched(lexicon, table).best()
-    assert [lexicon.word(w) for w in best.texts(1)[0]] == ["i", "want"]
-    assert best.firsts.tolist() == [[2, 6]]
-    assert best.lasts.tolist() == [[4, 14]]
-    assert best.heard == pytest.approx(np.array([[0.9, 0.5]]))
+    search = searched(lexicon, table)
+    beam = search.beam()
+    assert [lexicon.word(w) for w in search.best()] == ["i", "want"]
+    assert beam.texts(1) == [search.best()]
+    assert beam.firsts[0, :2].tolist() == [2, 6]
+    assert beam.lasts[0, :2].tolist() == [4, 14]
+    assert beam.heard[0, :2] == pytest.approx(np.array([0.9, 0.5]))
+
+
+def test_the_likely_readings_are_those_of_the_beam(lexicon):
+    search = searched(lexicon, noisy("you can see the sea", 1))
+    beam = search.beam()
+    likely = search.beam(6.0)
+    n = int((beam.scores >= beam.scores[0] - 6.0).sum())
+    assert 1 < len(likely) == n < len(beam)
+    assert likely.texts(n) == beam.texts(n)
+    np.testing.assert_array_equal(likely.heard[:, 0], beam.heard[:n, 0])
 
 
 def test_before_any_word_there_is_a_reading_without_one(lexicon):
     search = searched(lexicon, silence(2))
-    assert search.best().texts(1) == [()]
+    assert search.best() == ()
     assert search.beam().texts(1) == [()]
 
 
