@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -99,7 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("options", help="as JSON")
     options = msgspec.json.decode(parser.parse_args(arguments).options, type=Options)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    end = EngineEnd(socket.socket(fileno=options.listen_fd))
+    # What is asked, a stop above all, comes in on a thread that waits for nobody's processor.
+    end = EngineEnd(socket.socket(fileno=options.listen_fd), begin=raise_priority)
     signal.signal(signal.SIGTERM, lambda number, where: end.ask_shutdown())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor's to answer
     if options.life_fd is not None:
@@ -117,11 +118,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def conduct(
     session: Session,
     end: EngineEnd,
-    scheduling: Scheduling = "normal",
     clock: Clock = MONOTONIC,
     needs_model: bool = True,
+    prioritise: Callable[[], Scheduling] = lambda: "normal",
 ) -> Ending:
     """Wait for the session's device, and run the loop to its end.
+
+    `prioritise` is called once what takes seconds of a processor is done: what starts must not
+    hold up the sessions that run.
 
     Without a model, where that is allowed, nothing is decoded: recordings to calibrate on are made
     so.
@@ -137,6 +141,7 @@ def conduct(
         session = session.in_memory()
         with threadpool_limits(1):
             _warm_up(session, artifact)
+    scheduling = prioritise()
     stream = _open(session, end, clock)
     if stream is None:
         return Ending("ended", "shut down before the device was there")
@@ -195,7 +200,7 @@ def _conduct(options: Options, end: EngineEnd) -> Ending:
     try:
         # A session that is recorded may run without: to be calibrated on what is recorded.
         needs_model = options.record is None and session.record is None
-        return conduct(session, end, raise_priority(), needs_model=needs_model)
+        return conduct(session, end, needs_model=needs_model, prioritise=raise_priority)
     except (ArtifactError, Mismatch, DeviceError, RecordingRefused) as e:
         return _failed(session.name, e, end)
 

@@ -10,7 +10,7 @@ __all__ = ["Scheduling", "favour", "raise_priority"]
 Scheduling = Literal["fifo", "nice", "normal"]
 
 _FIFO_PRIORITY = 10
-_NICENESS = -10
+_NICENESS = -15
 
 
 def raise_priority() -> Scheduling:

@@ -131,6 +131,54 @@ class Oracle:
         return self.events[-1]
 
 
+class Hiccups:
+    """How late this machine wakes somebody who only sleeps, beside what is measured.
+
+    A process of its own, of the priority of the web process: a fault that took long while even
+    this one had to wait says something of the machine.
+    """
+
+    _WORD = (
+        "import sys, time; from bci_server.scheduling import favour; favour()\n"
+        "while True:\n"
+        "    due_s = time.monotonic() + 2e-3; time.sleep(2e-3)\n"
+        "    late_s = time.monotonic() - due_s\n"
+        "    if late_s > 5e-3:\n"
+        "        print(due_s, late_s, flush=True)\n"
+    )
+
+    def __init__(self) -> None:
+        self._late: list[tuple[float, float]] = []
+        self._process: asyncio.subprocess.Process | None = None
+        self._listening: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Begin to look."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", self._WORD, cwd=ROOT, stdout=subprocess.PIPE
+        )
+        self._listening = asyncio.create_task(self._listen(self._process))
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            due_s, late_s = map(float, line.split())
+            self._late.append((due_s, late_s))
+
+    def within_ms(self, start_s: float, end_s: float) -> float:
+        """Return the longest wait that reached into this time."""
+        waits = [late for due, late in self._late if due < end_s and due + late > start_s]
+        return 1e3 * max(waits, default=0.0)
+
+    async def end(self) -> None:
+        """Look no more."""
+        if self._process is not None:
+            self._process.kill()
+            await self._process.wait()
+        if self._listening is not None:
+            await self._listening
+
+
 class FaultLine:
     """The running line.
 
@@ -140,6 +188,8 @@ class FaultLine:
         The effector.
     client
         Who arms.
+    hiccups
+        Of the machine.
     n_helped
         How often the session had to be started anew though nothing asked for it.
     """
@@ -149,6 +199,7 @@ class FaultLine:
         self.client = client
         self.oracle: Oracle
         self.sender: asyncio.subprocess.Process
+        self.hiccups = Hiccups()
         self.lease_ends_s = 0.0
         self.n_helped = 0
         self._folder = folder
@@ -485,10 +536,12 @@ async def running(folder: Path, hop_s: float = CHUNK / RATE_HZ) -> AsyncIterator
                 holding = asyncio.create_task(line.hold())
                 try:
                     await line.moving()
+                    await line.hiccups.begin()
                     favour()  # who harms and measures is not what is measured
                     yield line
                 finally:
                     holding.cancel()
+                    await line.hiccups.end()
                     for process in (line.sender, line.oracle.process):
                         with suppress(ProcessLookupError):
                             process.kill()

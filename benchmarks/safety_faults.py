@@ -39,6 +39,7 @@ class Tally:
         self.why: dict[str, Counter[str]] = {}
         self.never: Counter[str] = Counter()
         self.n_again = self.n_helped = 0
+        self.late_ms: list[float] = []
 
     @property
     def n(self) -> int:
@@ -65,8 +66,14 @@ class Tally:
             ms = 1e3 * (neutral[0] - at_s)
             self.ms.setdefault(what, []).append(ms)
             self.why.setdefault(what, Counter())[neutral[1]] += 1
+            await asyncio.sleep(0.02)  # so that what waited as long can say so
+            late_ms = line.hiccups.within_ms(at_s, neutral[0])
+            self.late_ms.append(late_ms)
             if ms > LIMIT_MS:
-                print(f"{what}: {ms:.0f} ms ({neutral[1]})", file=sys.stderr, flush=True)
+                said = (
+                    f"{what}: {ms:.0f} ms ({neutral[1]}); a sleeper was woken {late_ms:.0f} ms late"
+                )
+                print(said, file=sys.stderr, flush=True)
         await deed.mend(line)
 
     def show(self) -> None:
@@ -133,6 +140,11 @@ def main() -> None:
         f"\n{tally.n} faults; worst {tally.worst_ms:.0f} ms; {tally.n_again} more were done while "
         f"the effector happened to be neutral already, {tally.n_helped} "
         f"needed a new session; load average {average:.1f}"
+    )
+    late = sorted(tally.late_ms)
+    print(
+        f"a sleeper of the web process's priority was woken late during {sum(x > 0 for x in late)} "
+        f"of them: by {late[round(0.99 * (len(late) - 1))]:.0f} ms (p99), {late[-1]:.0f} ms at most"
     )
     print(f"oracle: {report}")
     holds = tally.worst_ms <= LIMIT_MS and not tally.never and report["unsafe"] == 0

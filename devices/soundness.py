@@ -25,6 +25,8 @@ __all__ = ["Soundness", "repaired"]
 _STRETCH_S = 0.5
 _N_STRETCHES = 2
 _TOLERANCE_S = 0.05
+_MOST_FALL_S = 0.01
+"""A stretch more teaches nothing of the real rate, against which stamps always fall back a bit."""
 
 
 class Soundness:
@@ -46,7 +48,7 @@ class Soundness:
         self._sound_from_s = -math.inf
         self.usual_s: float | None = None
         self._n_wrong = 0
-        self._fell_back_s = 0.0
+        self._fell_back_s = self._usual_fall_s = 0.0
         self._begun_s: float | None = None
         self._raw_s = self._youngest_s = 0.0
         self._n = 0
@@ -58,14 +60,14 @@ class Soundness:
     def jumped(self, arrival_s: float) -> None:
         """Take in that a jump was seen: what was reckoned since tells nothing."""
         self._sound_from_s = arrival_s + _STRETCH_S
-        self._begin()
+        self._begun_s = None
         self._n_wrong, self._fell_back_s = 0, 0.0
 
     def restart(self) -> None:
         """Forget everything: another sender, or another clock."""
         self.usual_s = None
-        self._n_wrong, self._fell_back_s = 0, 0.0
-        self._begin()
+        self._begun_s = None
+        self._n_wrong, self._fell_back_s, self._usual_fall_s = 0, 0.0, 0.0
 
     def feed(self, raw: NDArray[np.float64], newest_s: float, arrival_s: float) -> float:
         """Take in a chunk; return what its times are too early by, once that is certain, else 0.
@@ -81,8 +83,7 @@ class Soundness:
         """
         age_s = arrival_s - newest_s
         if self._begun_s is None:
-            self._begun_s, self._raw_s = arrival_s, float(raw[-1])
-            self._youngest_s, self._n = age_s, 0
+            self._begin(raw, arrival_s)
             return 0.0
         self._youngest_s = min(self._youngest_s, age_s)
         self._n += len(raw)
@@ -90,22 +91,26 @@ class Soundness:
             return 0.0
         fell_back_s = self._n / self._rate_hz - (float(raw[-1]) - self._raw_s)
         youngest_s = self._youngest_s
-        self._begin()
+        self._begin(raw, arrival_s)
         return self._judge(youngest_s, fell_back_s)
 
-    def _begin(self) -> None:
-        self._begun_s = None
+    def _begin(self, raw: NDArray[np.float64], arrival_s: float) -> None:
+        """Begin a stretch after the samples of `raw`."""
+        self._begun_s, self._raw_s = arrival_s, float(raw[-1])
+        self._youngest_s, self._n = math.inf, 0
 
     def _judge(self, youngest_s: float, fell_back_s: float) -> float:
         usual_s = self.usual_s
+        fell_back_s -= self._usual_fall_s
         self._fell_back_s += fell_back_s
         grown_s = 0.0 if usual_s is None else youngest_s - usual_s
         is_ahead = youngest_s < -_TOLERANCE_S
-        is_behind = grown_s > _TOLERANCE_S and abs(self._fell_back_s - grown_s) < 0.5 * grown_s
+        is_behind = grown_s > _TOLERANCE_S and abs(self._fell_back_s - grown_s) < 0.3 * grown_s
         if not (is_ahead or is_behind):
             self.usual_s = max(0.0, youngest_s)
             # It shows in the ages of the next stretch only, if it was in the midst of this one.
             self._n_wrong, self._fell_back_s = 0, fell_back_s
+            self._usual_fall_s += 0.2 * min(max(fell_back_s, -_MOST_FALL_S), _MOST_FALL_S)
             return 0.0
         self._n_wrong += 1
         if self._n_wrong < _N_STRETCHES:

@@ -15,6 +15,7 @@ import selectors
 import socket
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -47,6 +48,8 @@ class EngineEnd:
     ----------
     listener
         A listening stream socket. Closed with this.
+    begin
+        What the thread does first.
 
     Attributes
     ----------
@@ -56,10 +59,11 @@ class EngineEnd:
         Messages that should not be lost, and were: nobody was connected for long.
     """
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, begin: Callable[[], object] = lambda: None) -> None:
         self.n_replaced = 0
         self.n_lost = 0
         self._listener = listener
+        self._begin = begin
         self._inbox: deque[Control | WebLost] = deque()
         self._shutdown = threading.Event()
         self._lock = threading.Lock()  # what follows is shared with the thread below
@@ -198,6 +202,7 @@ class EngineEnd:
             self._flush()
 
     def _listen(self) -> None:
+        self._begin()
         heard: dict[socket.socket, Frames] = {}
         with selectors.DefaultSelector() as selector, self._woken:
             selector.register(self._listener, selectors.EVENT_READ)

@@ -84,6 +84,10 @@ class Engine:
     def status(self, state):
         return self.hear(lambda m: m.state == state, StatusMessage)
 
+    def schedulers(self):
+        tasks = os.listdir(f"/proc/{self.process.pid}/task")
+        return [os.sched_getscheduler(int(task)) for task in tasks]
+
     def let_go(self):
         os.close(self._life)
         self._life = None
@@ -116,6 +120,8 @@ def test_it_runs_is_armed_is_marked_is_stopped_and_shuts_down(start, session_fil
     engine = start(session_file())
     running = engine.status("running")
     assert running.scheduling in ("fifo", "nice", "normal")
+    if running.scheduling == "fifo":  # what decodes, and what hears somebody say stop
+        assert engine.schedulers().count(os.SCHED_FIFO) >= 2
     assert running.device.startswith("simulator_eeg")
     engine.hear(lambda m: m.labels == ("left", "right"), PredictionMessage)
     neutral = engine.hear(lambda m: bool(m.decoded), CommandMessage)

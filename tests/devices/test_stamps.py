@@ -169,6 +169,31 @@ def test_samples_that_are_late_are_old_for_as_long_as_they_are():
     assert timeline.n_jumps == 0
 
 
+@pytest.mark.parametrize("late_s", [0.06, 0.1, 0.3])
+def test_samples_of_a_sender_that_is_faster_than_it_says_are_late_too(late_s):
+    fast_hz = 1.02 * RATE_HZ
+    timeline = Timeline(RATE_HZ, 0.25, 0.0)
+    ages, arrival_s = [], 10.1
+    for k in range(200):
+        raw = 10.0 + (10 * k + np.arange(10)) / fast_hz
+        arrival_s = raw[-1] + 0.01 + (late_s if k >= 100 else 0.0)
+        times, _ = place(timeline, raw, arrival_s)
+        ages.append(arrival_s - times[-1])
+    assert timeline.n_jumps == 0
+    np.testing.assert_allclose(ages[120:], late_s + 0.01, atol=0.02)
+
+
+@pytest.mark.parametrize("at", range(30, 40))
+def test_a_small_jump_is_found_out_wherever_it_falls(at):
+    timeline = Timeline(RATE_HZ, 0.25, 0.0)
+    chunks = going_on(80)
+    for chunk in chunks[at:]:
+        chunk -= 0.2
+    ages = live(timeline, chunks)
+    assert timeline.n_jumps == 1
+    np.testing.assert_allclose(ages[60:], 0.01, atol=0.02)
+
+
 def test_a_jump_makes_stamps_unsound_until_none_has_come_for_half_a_second():
     timeline = Timeline(RATE_HZ, 0.25, 0.0)
     live(timeline, going_on(30))

@@ -1,4 +1,5 @@
 import socket
+import threading
 import time
 from typing import ClassVar
 
@@ -85,6 +86,20 @@ def end(path):
     listener.listen()
     end = EngineEnd(listener)
     yield end
+    end.close(Goodbye(state="ended"))
+
+
+def test_its_thread_begins_with_what_it_is_told_to(path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    begun = threading.Event()
+    threads = []
+    end = EngineEnd(
+        listener, begin=lambda: (threads.append(threading.current_thread().name), begun.set())
+    )
+    assert begun.wait(10)
+    assert threads == ["link"]
     end.close(Goodbye(state="ended"))
 
 
