@@ -38,6 +38,7 @@ __all__ = ["Audit", "Guard", "LeaseControl", "Stimulated", "Transition"]
 
 LeaseControl = ArmLease | RenewLease | DisarmLease | StopNow | ClearStop
 
+_TRAIN = ("electrode", "amplitude_ua", "pulse_width_us", "rate_hz", "duration_s")
 _BURST_S = 0.5
 """So many seconds of commands may come at once: the network may have held them back."""
 
@@ -280,22 +281,14 @@ class Guard:
         """Keep that a train was ordered; None: that all were ended."""
         if self._audit is None:
             return
-        now_s, lease = self._clock.now(), self.lease
-        if asked is None:
-            holder, number = lease.holder, lease.number
-            self._audit.note(Stimulated(time_s=now_s, who=holder, sample=sample, lease=number))
-            return
+        train = {} if asked is None else {name: getattr(asked, name) for name in _TRAIN}
         self._audit.note(
             Stimulated(
-                time_s=now_s,
-                who=asked.holder,
+                time_s=self._clock.now(),
+                who=self.lease.holder if asked is None else asked.holder,
                 sample=sample,
-                lease=lease.number,
-                electrode=asked.electrode,
-                amplitude_ua=asked.amplitude_ua,
-                pulse_width_us=asked.pulse_width_us,
-                rate_hz=asked.rate_hz,
-                duration_s=asked.duration_s,
+                lease=self.lease.number,
+                **train,
             )
         )
 
