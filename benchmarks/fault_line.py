@@ -59,6 +59,7 @@ kind = "faulty"
 byte = "{byte}"
 model = "{name}.model"
 [safety]
+ttl_ms = 70 # two hops and 50 ms: whatever stands between decoder and effector, no longer
 stale_ms = 150
 lease_ms = {lease_ms}
 """

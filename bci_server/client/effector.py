@@ -141,7 +141,9 @@ class Effector:
             self._told, self._why = None, "told"
             return True
         self._lease, self._told, self._unit = message.lease, message, message.unit
-        self._expires_s = now_s + 1e-3 * min(message.ttl_ms, self._ttl_ms)
+        # Counted from when it was decided: what was under way for long stands no longer for it.
+        decided_s = min(now_s, message.ledger.decoded_s - offset_s)
+        self._expires_s = decided_s + 1e-3 * min(message.ttl_ms, self._ttl_ms)
         self._rest = dict(zip(message.names, message.rest, strict=False))
         self._braking = dict(zip(message.names, message.slopes, strict=False))
         self.at(now_s)
