@@ -102,10 +102,10 @@ class _Data(msgspec.Struct, tag_field="type", frozen=True, kw_only=True):
 class CommandMessage(_Data, frozen=True, kw_only=True, tag="command"):
     """What an effector should do now. Delivery: newest wins.
 
-    The effector goes neutral by itself when `ttl_ms` passes without another one: each value goes to
-    that of `rest`, by no more than `slopes` a second; where `rest` is empty it stays. A neutral
-    command's own values are on that way. `decoded` is what the decoder said before the gate: for
-    displays, never for effectors.
+    The effector goes neutral by itself when `ttl_ms` has passed since it was decided: each value
+    goes to that of `rest`, by no more than `slopes` a second; where `rest` is empty it stays. A
+    neutral command's own values are on that way. `decoded` is what the decoder said before the
+    gate: for displays, never for effectors.
 
     Parameters
     ----------

@@ -41,6 +41,13 @@ def test_it_moves_as_told_and_brakes_by_itself_when_a_command_has_had_its_time(e
     assert effector.at(9.0).values == (0.0,)
 
 
+def test_a_command_that_was_under_way_for_long_stands_no_longer_for_it(effector):
+    assert effector.take(numbered(1, command(5.0)), 0.06, offset_s=5.0)
+    assert effector.expires_s() == pytest.approx(0.1)
+    assert effector.take(numbered(2, command(5.5)), 0.07, offset_s=5.0)  # clocks are never so good
+    assert effector.expires_s() == pytest.approx(0.17)
+
+
 def test_its_own_time_and_limits_count_where_they_are_stricter():
     effector = Effector(ttl_ms=20.0, largest={"x": 0.3}, slopes={"x": 1.0})
     effector.begin("arm", "e1")
