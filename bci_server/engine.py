@@ -37,7 +37,7 @@ from bci_server.recording_state import RecordingRefused
 from bci_server.safety.audit import AuditLog, Unaudited, open_audit
 from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
-from bci_server.scheduling import Scheduling, raise_priority
+from bci_server.scheduling import Scheduling, favour, raise_priority
 from bci_server.steering import from_start
 from bci_server.stimulator import Stimulator
 from bci_server.wire import DecoderName, Ledger, SessionState, StatusMessage
@@ -99,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("options", help="as JSON")
     options = msgspec.json.decode(parser.parse_args(arguments).options, type=Options)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    favour()  # until it decodes: to start takes seconds of a processor
     # What is asked, a stop above all, comes in on a thread that waits for nobody's processor.
     end = EngineEnd(socket.socket(fileno=options.listen_fd), begin=raise_priority)
     signal.signal(signal.SIGTERM, lambda number, where: end.ask_shutdown())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import os
 import random
 import statistics
@@ -101,20 +102,24 @@ def plan(n: int, only: Sequence[str], seed: int) -> list[str]:
     return order
 
 
-async def play(folder: Path, order: Sequence[str], n_busy: int) -> tuple[Tally, dict[str, object]]:
-    """Do every deed in turn; return what was seen, and what the oracle counted."""
+async def play(
+    folder: Path, order: Sequence[str], n_busy: int, minutes: float
+) -> tuple[Tally, dict[str, object]]:
+    """Do every deed in turn, for so long at most; return what was seen, and the oracle's counts."""
     tally = Tally()
     async with running(folder) as line:
         with load(n_busy):
-            await _harm_all(line, order, tally)
+            await _harm_all(line, order, tally, time.monotonic() + 60 * minutes)
         await line.moving()
         tally.n_helped = line.n_helped
         return tally, await line.oracle.report()
 
 
-async def _harm_all(line: FaultLine, order: Sequence[str], tally: Tally) -> None:
+async def _harm_all(line: FaultLine, order: Sequence[str], tally: Tally, until_s: float) -> None:
     begun_s = time.monotonic()
     for i, what in enumerate(order):
+        if time.monotonic() > until_s:
+            break
         n_before = tally.n
         while tally.n == n_before:
             await tally.harm(line, what)
@@ -127,13 +132,14 @@ def main() -> None:
     """Harm the line and print the table; the exit code says whether all held."""
     ask = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     ask.add_argument("--faults", type=int, default=1000)
+    ask.add_argument("--minutes", type=float, default=math.inf, help="no more after so long")
     ask.add_argument("--seed", type=int, default=0)
     ask.add_argument("--load", type=int, default=2, help="busy processes beside it")
     ask.add_argument("--only", nargs="*", default=[], help="kinds with these words in their names")
     asked = ask.parse_args()
     order = plan(asked.faults, asked.only, asked.seed)
     with tempfile.TemporaryDirectory() as name, lsl_of_its_own():
-        tally, report = asyncio.run(play(Path(name), order, asked.load))
+        tally, report = asyncio.run(play(Path(name), order, asked.load, asked.minutes))
         average = os.getloadavg()[0]
     tally.show()
     print(
