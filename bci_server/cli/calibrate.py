@@ -62,6 +62,14 @@ def calibrate(
             "recordings, instead of fitting anew.",
         ),
     ] = None,
+    pseudo_labels: Annotated[
+        bool,
+        typer.Option(
+            "--pseudo-labels",
+            help="With --from, for speech: learn from what the model and its language hear in one "
+            "recording, not from cues. A model that is no better is not written.",
+        ),
+    ] = False,
     person_pattern: PersonPatternOption = "",
     session_pattern: SessionPatternOption = "",
     output: Annotated[
@@ -100,19 +108,28 @@ def calibrate(
     parent = None if model_before is None else Artifact.load(model_before)
     target = described.target.channels if described.target else ()
     checkpoints = folder.with_name(f"{folder.name}.training")
+    devices = [source.device for source in found]
+    if pseudo_labels and (parent is None or len(devices) != 1):
+        raise CommandError("--pseudo-labels needs --from MODEL and one RECORDING")
     with activity(shown=not as_json) as tell:
         from decoders.calibration import calibrate as fit
+        from decoders.recalibration import recalibrated
 
-        model = fit(
-            described.pipeline,
-            described.decoder,
-            [source.device for source in found],
-            target,
-            tell,
-            checkpoints,
-            sessions=numbered(found) if isinstance(described.decoder, OfSessions) else (),
-            parent=parent,
-        )
+        if pseudo_labels and parent is not None:
+            model = recalibrated(
+                described.pipeline, described.decoder, devices[0], parent, progress=tell
+            )
+        else:
+            model = fit(
+                described.pipeline,
+                described.decoder,
+                devices,
+                target,
+                tell,
+                checkpoints,
+                sessions=numbered(found) if isinstance(described.decoder, OfSessions) else (),
+                parent=parent,
+            )
     model.save(folder, replace=replace)
     if checkpoints.exists():
         shutil.rmtree(checkpoints)

@@ -12,6 +12,13 @@ def score_lines(metrics: Mapping[str, Any]) -> list[str]:
     """Return the lines that say how good decoded is, how good chance would be, how sure that is."""
     if "accuracy" in metrics:
         return _class_lines(metrics)
+    if "pseudo_labels" in metrics:
+        said = metrics["pseudo_labels"]
+        return [
+            f"learned from {said['learned']} of {said['heard']} utterances that it heard; on "
+            "others what it hears differs from what the language makes of it by "
+            f"{said['unlike_after']:.1%}, before {said['unlike_before']:.1%}"
+        ]
     if "phoneme_error_rate" in metrics:
         return _speech_lines(metrics) + _word_lines(metrics.get("words"))
     return _continuous_lines(metrics)

@@ -40,8 +40,9 @@ class SpokenTrained(Trained):
         Consecutive sentences that an example holds at most.
     warm_up
         Share of the epochs in which the learning rate rises.
-    tune_epochs, tune_rate
-        Epochs, and the learning rate at their start, when the model is brought to another day.
+    tune_epochs, tune_rate, tune_batch
+        Epochs, learning rate at their start, and examples a step, when the model is brought to
+        another day.
     """
 
     task: ClassVar[Literal["speech"]] = "speech"
@@ -49,6 +50,7 @@ class SpokenTrained(Trained):
         *Trained.beside_training,
         "tune_epochs",
         "tune_rate",
+        "tune_batch",
     )
 
     epochs: int = 60
@@ -67,12 +69,13 @@ class SpokenTrained(Trained):
     hidden: float = 0.1
     sentences: int = 3
     warm_up: float = 0.05
-    tune_epochs: int = 60
-    tune_rate: float = 2e-3
+    tune_epochs: int = 25
+    tune_rate: float = 5e-3
+    tune_batch: int = 4
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("patch", "stride", "sentences", "tune_epochs"):
+        for name in ("patch", "stride", "sentences", "tune_epochs", "tune_batch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("dropout_in", "dropout", "hidden", "warm_up"):
@@ -115,6 +118,7 @@ class SpokenTrained(Trained):
             epochs=self.tune_epochs,
             patience=self.tune_epochs,
             learning_rate=self.tune_rate,
+            batch=self.tune_batch,
         )
 
     def check_labels(self, training: Training) -> None:

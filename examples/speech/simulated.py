@@ -5,7 +5,7 @@
     python examples/speech/simulated.py later.xdf --text test.txt --duration-s 900 --day 14
 
 The same seed is the same participant with the same electrodes; `--day` lets them drift. Without
-`--text` the sentences that come with the simulator are said. It is a simulation: docs/simulators.md.
+`--text` the sentences that come with the simulator are said. See docs/simulators.md.
 """
 
 from __future__ import annotations

@@ -1,0 +1,139 @@
+"""A model is brought to a new day by what it heard there itself, if that proves better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from decoders.decoder import Tunable, Weights
+from decoders.gathering import Gathered
+from decoders.speech.language import Loaded
+from decoders.speech.pseudo_labels import Gate, Heard, hear, labelled, unlike
+from decoders.stage import Mismatch
+
+__all__ = ["Recalibrated", "recalibrate"]
+
+_SHARE = 0.25
+_LEAST_HEARD = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Recalibrated:
+    """What came of it.
+
+    Parameters
+    ----------
+    weights
+        The new ones.
+    n_heard, n_learned
+        Utterances that were heard, and those whose labels counted, in the last round.
+    unlike_before, unlike_after
+        On utterances that were not learned from: how much the network's best paths differ from
+        what the language makes of them, with the weights of before and with the new ones.
+    """
+
+    weights: Weights
+    n_heard: int
+    n_learned: int
+    unlike_before: float
+    unlike_after: float
+
+
+def recalibrate(
+    decoder: Tunable,
+    weights: Weights,
+    loaded: Loaded,
+    gathered: Gathered,
+    gate: Gate | None = None,
+    *,
+    rounds: int = 2,
+    most_change: float = 1.0,
+) -> Recalibrated:
+    """Tune a model to a recording without labels.
+
+    In each round it hears the first three quarters of the recording, and learns from what passes
+    the gate. The last quarter is the shadow's: there the new weights must hear as much as those of
+    before, and what the network says alone must be nearer to what the language makes of it. No
+    cue is looked at.
+
+    Parameters
+    ----------
+    decoder, weights
+        The model.
+    loaded
+        The language.
+    gathered
+        The recording, through the steps.
+    gate
+        Which labels count.
+    rounds
+        How often it hears and learns.
+    most_change
+        No array may move by more than this part of its size (Frobenius norms).
+
+    Raises
+    ------
+    Mismatch
+        Too few labels count, a weight moved too far, or the new weights are no better: the model
+        stays as it is. Says the numbers.
+    """
+    gate = gate or Gate()
+    part = round(len(gathered.rows) * (1 - _SHARE))
+    learning, proving = _rows(gathered, 0, part), _rows(gathered, part, len(gathered.rows))
+    new, heard, kept = weights, [], []
+    for _ in range(rounds):
+        heard = hear(decoder, new, loaded, learning)
+        kept = [one for one in heard if gate.lets(one)]
+        _check_labels(heard, kept, gate)
+        new = decoder.tune(labelled(learning, kept), new)
+        _check_change(weights, new, most_change)
+    before, after = (hear(decoder, w, loaded, proving) for w in (weights, new))
+    _check_better(before, after)
+    return Recalibrated(new, len(heard), len(kept), unlike(before), unlike(after))
+
+
+def _rows(gathered: Gathered, begin: int, end: int) -> Gathered:
+    kept = slice(begin, end)
+    return replace(
+        gathered,
+        rows=gathered.rows[kept],
+        samples=gathered.samples[kept],
+        times=gathered.times[kept],
+        stretches=gathered.stretches[kept],
+    )
+
+
+def _check_labels(heard: Sequence[Heard], kept: Sequence[Heard], gate: Gate) -> None:
+    if len(kept) < gate.fewest:
+        raise Mismatch(
+            f"of {len(heard)} utterances that were heard, {len(kept)} are sure enough to learn "
+            f"from (confidence {gate.confidence:g} or more, differing from the network's own path "
+            f"by {gate.most_unlike:g} or less); {gate.fewest} are needed. The model stays as it is"
+        )
+
+
+def _check_change(weights: Weights, new: Weights, most_change: float) -> None:
+    for name, array in new.items():
+        was = weights.get(name)
+        if was is None or was.shape != array.shape or not np.issubdtype(array.dtype, np.floating):
+            continue
+        size = float(np.linalg.norm(was))
+        moved = float(np.linalg.norm(np.subtract(array, was)))
+        if size and not moved <= most_change * size:
+            raise Mismatch(
+                f"{name} moved by {moved / size:.2f} of its size, more than {most_change:g}. The "
+                "model stays as it is"
+            )
+
+
+def _check_better(before: Sequence[Heard], after: Sequence[Heard]) -> None:
+    was, now = unlike(before), unlike(after)
+    n_was, n_now = (sum(len(one.path) for one in heard) for heard in (before, after))
+    if not now < was or n_now < _LEAST_HEARD * n_was:
+        raise Mismatch(
+            f"on what was left out, the network's paths of {n_now} phonemes differ from what the "
+            f"language makes of them by {now:.3f}; with the model of before {n_was} phonemes by "
+            f"{was:.3f}. It stays as it is"
+        )
