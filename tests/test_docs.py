@@ -19,6 +19,7 @@ from bci_server.safety.limits import Safety
 from decoders.adaptation import Adaptation
 from decoders.lost_channels import LostChannels
 from decoders.probabilities import Probabilities
+from decoders.speech.language import Language
 from decoders.speller import Speller
 from decoders.trials import Trials
 from decoders.uncued import Uncued
@@ -106,6 +107,7 @@ def test_python_in_documents_compiles_and_imports(document: Path) -> None:
         ("probabilities", Probabilities),
         ("uncued", Uncued),
         ("speller", Speller),
+        ("language", Language),
         ("target", Target),
         ("commands", Commands),
         ("safety", Safety),
