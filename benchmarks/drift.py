@@ -1,6 +1,7 @@
 """Real spikes that drift: a fixed decoder, and the same behind a running normaliser.
 
     python benchmarks/drift.py [--seeds 5] [--decoder ridge|kalman|KIND] [--time-constants 5 10]
+    python benchmarks/drift.py --decoder rnn --offsets 0.5   # trained with offsets of its inputs
 
 Data: `m1_stevenson`, fitted on its first 80 % as they are. On the rest, gain, offset and loss of
 units are injected, growing from nothing at its start to all at its end: gains e^N(0, 0.5²), offsets
@@ -41,6 +42,7 @@ from decoders.features.zscore import Zscore  # noqa: E402
 from decoders.gathering import gather  # noqa: E402
 from decoders.models.kalman import Kalman  # noqa: E402
 from decoders.models.ridge import Ridge  # noqa: E402
+from decoders.models.rnn import Rnn  # noqa: E402
 from decoders.stage import Chain  # noqa: E402
 from devices.adapters.recording import Recording  # noqa: E402
 
@@ -104,9 +106,9 @@ def r2(session: Session, model: Artifact, device: Any) -> float:
 
 
 def compare(
-    folder: Path, kind: str, seeds: int, time_constants_s: Sequence[float]
+    folder: Path, kind: str, seeds: int, time_constants_s: Sequence[float], offsets: float
 ) -> dict[str, Any]:
-    """Fit, choose, drift and score."""
+    """Fit, choose, drift and score; the normalised network is trained with `offsets`."""
     session = load_session(ROOT / "examples" / "sessions" / "reach.toml")
     decoder, stages = decoder_of(kind)
     fixed = replace(
@@ -115,7 +117,8 @@ def compare(
 
     def normalised(time_constant_s: float) -> Session:
         chain = Chain((Zscore(time_constant_s, WARM_UP_S), *stages))
-        return replace(fixed, pipeline=replace(fixed.pipeline, stages=chain))
+        steady = replace(decoder, offsets=offsets) if isinstance(decoder, Rnn) else decoder
+        return replace(fixed, decoder=steady, pipeline=replace(fixed.pipeline, stages=chain))
 
     first, last = part(folder, 0.0, 0.64), part(folder, 0.64, 0.8)
     chosen = {}
@@ -129,8 +132,13 @@ def compare(
         print(f"  within the fit, {time_constant_s:g} s: R² {said}", flush=True)
     best = max(chosen, key=lambda t: sum(chosen[t]))
     whole, rest = part(folder, 0.0, 0.8), part(folder, 0.8, 1.0)
-    result: dict[str, Any] = {"decoder": kind, "chosen_s": best, "within_fit": chosen}
-    for name, tried in (("fixed", fixed), ("normalised", normalised(best))):
+    result: dict[str, Any] = {
+        "decoder": kind,
+        "offsets": offsets,
+        "chosen_s": best,
+        "within_fit": chosen,
+    }
+    for name, tried in (("normalised", normalised(best)), ("fixed", fixed)):
         model = fitted(tried, whole)
         result[name] = {
             "as it is": r2(tried, model, rest),
@@ -148,10 +156,13 @@ def main() -> None:
     ask.add_argument("--decoder", default="ridge")
     ask.add_argument("--seeds", type=int, default=5)
     ask.add_argument("--time-constants", type=float, nargs="*", default=TIME_CONSTANTS_S)
+    ask.add_argument("--offsets", type=float, default=0.0, help="that a normalised rnn learns with")
     ask.add_argument("--json", type=Path, help="write them here, too")
     asked = ask.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        result = compare(Path(name), asked.decoder, asked.seeds, asked.time_constants)
+        result = compare(
+            Path(name), asked.decoder, asked.seeds, asked.time_constants, asked.offsets
+        )
     for kind in ("fixed", "normalised"):
         print(f"{asked.decoder} {kind}: R² {result[kind]['as it is']:.3f} as it is")
         for way in WAYS:

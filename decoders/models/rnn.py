@@ -38,6 +38,11 @@ class Rnn(Trained):
         Share of the features that are hidden while it trains.
     dropout
         The same of what the recurrent part puts out.
+    offsets
+        Deviation of an offset of each feature (whose own is 1), drawn anew for each stretch
+        while it trains: what slowly drifts adds up in a recurrent network that has not met it
+        (Willett et al., "High-performance brain-to-text communication via handwriting", Nature
+        593, 2021).
     stretch
         Rows that it learns from in a row.
     warm_up
@@ -63,6 +68,7 @@ class Rnn(Trained):
     layers: int = 1
     dropout_in: float = 0.2
     dropout: float = 0.3
+    offsets: float = 0.0
     stretch: int = 60
     warm_up: int = 10
     stride: int = 20
@@ -81,6 +87,8 @@ class Rnn(Trained):
                 f"rnn needs 0 <= warm_up < stretch; it has warm_up = {self.warm_up}, "
                 f"stretch = {self.stretch}"
             )
+        if not self.offsets >= 0:
+            raise ValueError(f"offsets must be at least 0, not {self.offsets}")
         if not 0 <= self.dropout_in < 1 or not 0 <= self.dropout < 1:
             raise ValueError(
                 "rnn needs dropouts from 0 to below 1; it has dropout_in = "
@@ -114,6 +122,7 @@ class Rnn(Trained):
                 self.layers,
                 self.dropout_in,
                 self.dropout,
+                self.offsets,
             ),
             journal,
         )

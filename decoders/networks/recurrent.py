@@ -25,6 +25,8 @@ class Recurrent(nn.Module):
         Of the recurrent part.
     dropout_in, dropout
         Of a row's features, and of what the recurrent layers put out.
+    offsets
+        Deviation of an offset of each feature, drawn anew for each sequence that it learns from.
     """
 
     def __init__(
@@ -36,8 +38,10 @@ class Recurrent(nn.Module):
         layers: int,
         dropout_in: float,
         dropout: float,
+        offsets: float = 0.0,
     ) -> None:
         super().__init__()
+        self.offsets = offsets
         kind = nn.LSTM if cell == "lstm" else nn.GRU
         self.is_lstm = cell == "lstm"
         self.dropout_in = nn.Dropout(dropout_in)
@@ -58,6 +62,8 @@ class Recurrent(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return (n, n_rows, n_values) of rows (n, n_rows, n_features), from a state of 0."""
+        if self.training and self.offsets:
+            rows = rows + self.offsets * torch.randn_like(rows[:, :1])
         hidden, _ = self.cells(self.dropout_in(rows))
         values: Tensor = self.values(self.dropout(hidden))
         return values

@@ -37,6 +37,19 @@ def test_steps_one_by_one_say_what_the_whole_pass_says(cell, layers):
             assert torch.allclose(values, whole[:, t], atol=1e-6)
 
 
+def test_offsets_are_learned_with_one_a_feature_and_sequence_and_never_live():
+    seen = []
+    network = Recurrent(5, 2, "lstm", 7, 1, 0.0, 0.0, offsets=0.5)
+    network.dropout_in.register_forward_hook(lambda _module, rows, _out: seen.append(rows[0]))
+    rows = torch.zeros(400, 6, 5)
+    network.train()(rows)
+    network.eval()(rows)
+    learned, live = seen
+    assert torch.equal(learned, learned[:, :1].expand(-1, 6, -1))
+    assert float(learned[:, 0].std()) == pytest.approx(0.5, rel=0.1)
+    assert torch.equal(live, rows)
+
+
 def transformer(n_rows=12):
     torch.manual_seed(0)
     return CausalTransformer(5, 2, n_rows, 16, 4, 2, 24, 0.1, 0.1).eval()

@@ -30,6 +30,7 @@ from tests.contract.networks import value_training, window_training
         (lambda: Rnn(stretch=10, warm_up=10), "warm_up = 10, stretch = 10"),
         (lambda: Rnn(cell="gru", precision="int8"), 'is for cell = "lstm"'),
         (lambda: Rnn(dropout_in=1.5), "dropout_in = 1.5"),
+        (lambda: Rnn(offsets=-1.0), "offsets must be at least 0, not -1.0"),
         (lambda: Transformer(width=10, heads=4), "width = 10, heads = 4"),
         (lambda: Transformer(dropout=2), "dropout = 2"),
     ],
