@@ -36,14 +36,12 @@ class Kaldi:
         The language.
     weight, word_score
         As in `decoders.speech.search.Weighing`.
-    beam
-        How many states are followed.
     threshold
-        How far below the best they may be.
+        How far below the best readings may be.
     """
 
     def __init__(
-        self, folder: LanguageFolder, weight: float, word_score: float, beam: int, threshold: float
+        self, folder: LanguageFolder, weight: float, word_score: float, threshold: float
     ) -> None:
         self._weight = weight
         words = list(dict.fromkeys(lexeme.word for lexeme in folder.lexemes()))
@@ -59,14 +57,15 @@ class Kaldi:
         self._graph = kaldifst.compose(_topology(), both)
         self.n_states = self._graph.num_states
         self._names = {number: word for word, number in symbols.items()}
-        self._options = kaldi_decoder.FasterDecoderOptions(
-            beam=threshold / weight, max_active=beam, min_active=min(20, beam)
-        )
+        self._threshold = threshold / weight
 
-    def decode(self, probabilities: NDArray[np.float64]) -> list[str]:
-        """Return the words of an utterance, (n_steps, n_classes)."""
+    def decode(self, beam: int, probabilities: NDArray[np.float64]) -> list[str]:
+        """Return the words of an utterance, (n_steps, n_classes), following `beam` states."""
+        options = kaldi_decoder.FasterDecoderOptions(
+            beam=self._threshold, max_active=beam, min_active=min(20, beam - 1)
+        )
         scaled = (np.log(np.maximum(probabilities, 1e-8)) / self._weight).astype(np.float32)
-        decoder = kaldi_decoder.FasterDecoder(self._graph, self._options)
+        decoder = kaldi_decoder.FasterDecoder(self._graph, options)
         decoder.decode(kaldi_decoder.DecodableCtc(scaled))
         ok, path = decoder.get_best_path()
         if not ok:
