@@ -190,7 +190,7 @@ async def listen(server: Server, name: str, seconds: float, stream: list[str]) -
 
 async def _connected(server: Server, name: str) -> Client:
     """Return a client of a server that may still be starting."""
-    give_up_s = time.monotonic() + 60
+    give_up_s = time.monotonic() + 180
     while True:
         try:
             async with connect(server.url, server.token, session=name):

@@ -20,6 +20,7 @@ from decoders.adaptation import Adaptation
 from decoders.lost_channels import LostChannels
 from decoders.probabilities import Probabilities
 from decoders.speech.language import Language
+from decoders.speech.sentences import Sentences
 from decoders.speller import Speller
 from decoders.trials import Trials
 from decoders.uncued import Uncued
@@ -108,6 +109,7 @@ def test_python_in_documents_compiles_and_imports(document: Path) -> None:
         ("probabilities", Probabilities),
         ("uncued", Uncued),
         ("speller", Speller),
+        ("sentences", Sentences),
         ("language", Language),
         ("target", Target),
         ("commands", Commands),

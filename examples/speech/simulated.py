@@ -22,8 +22,11 @@ from devices.adapters.simulator_speech import SimulatorSpeech  # noqa: E402
 from devices.recording.xdf_writer import XdfStream, XdfWriter  # noqa: E402
 
 
-def write(path: Path, device: SimulatorSpeech) -> int:
-    """Write all that a device gives; return how many sentences were begun."""
+def write(path: Path, device: SimulatorSpeech, has_truth: bool = False) -> int:
+    """Write all that a device gives; return how many sentences were begun.
+
+    With `has_truth`, also the stream ``truth``: what it would sound like.
+    """
     said = 0
     with device.open() as stream, XdfWriter.create(path) as xdf:
         signal = stream.signal
@@ -31,8 +34,16 @@ def write(path: Path, device: SimulatorSpeech) -> int:
             XdfStream("speech", "SPIKES", "float32", signal.channels, signal.unit, signal.rate_hz)
         )
         cues = xdf.add_stream(XdfStream("speech-markers", "Markers", "string", ("marker",)))
-        for chunk, markers, _ in read_all(stream):
+        voice = stream.truth_signal
+        sounds = 0
+        if has_truth and voice is not None:
+            sounds = xdf.add_stream(
+                XdfStream("truth", "Truth", "float32", voice.channels, voice.unit, voice.rate_hz)
+            )
+        for chunk, markers, truth in read_all(stream):
             xdf.write(rows, chunk.values, chunk.times)
+            if sounds and truth is not None:
+                xdf.write(sounds, truth.values, truth.times)
             if markers:
                 xdf.write_texts(cues, [m.label for m in markers], [m.time_s for m in markers])
                 said += sum(m.label.startswith("say:") for m in markers)
@@ -50,6 +61,7 @@ def main() -> None:
     parser.add_argument("--mode", choices=["sentences", "silence", "noise"], default="sentences")
     parser.add_argument("--day", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--truth", action="store_true", help="also write what it sounds like")
     args = parser.parse_args()
     device = SimulatorSpeech(
         output=args.output,
@@ -62,7 +74,7 @@ def main() -> None:
         chunk_s=1.0,
         duration_s=args.duration_s,
     )
-    print(f"{args.out}: {write(args.out, device)} sentences begun")
+    print(f"{args.out}: {write(args.out, device, args.truth)} sentences begun")
 
 
 if __name__ == "__main__":
