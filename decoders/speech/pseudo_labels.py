@@ -40,17 +40,21 @@ class Gate:
     most_unlike
         The most by which the label may differ from the network's own best path: edits over the
         label's phonemes.
+    phonemes
+        The fewest of a label: a short one fits nearly anything.
     fewest
         With fewer labels nothing is learned.
     """
 
     confidence: float = 0.0
     most_unlike: float = 0.4
+    phonemes: int = 6
     fewest: int = 8
 
     def lets(self, heard: Heard) -> bool:
         """Return whether the label counts."""
-        return heard.confidence >= self.confidence and heard.unlike <= self.most_unlike
+        sure = heard.confidence >= self.confidence and heard.unlike <= self.most_unlike
+        return sure and len(heard.label) >= self.phonemes
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def recalibrate(
     rounds
         How often it hears and learns.
     most_change
-        No array may move by more than this part of its size (Frobenius norms).
+        What is learned may not move by more than this part of its size (Frobenius norms).
 
     Raises
     ------
@@ -87,7 +87,7 @@ def recalibrate(
         heard = hear(decoder, new, loaded, learning)
         kept = [one for one in heard if gate.lets(one)]
         _check_labels(heard, kept, gate)
-        new = decoder.tune(labelled(learning, kept), new)
+        new = {**new, **decoder.tune(labelled(learning, kept), new)}
         _check_change(weights, new, most_change)
     before, after = (hear(decoder, w, loaded, proving) for w in (weights, new))
     _check_better(before, after)
@@ -115,17 +115,19 @@ def _check_labels(heard: Sequence[Heard], kept: Sequence[Heard], gate: Gate) -> 
 
 
 def _check_change(weights: Weights, new: Weights, most_change: float) -> None:
-    for name, array in new.items():
-        was = weights.get(name)
-        if was is None or was.shape != array.shape or not np.issubdtype(array.dtype, np.floating):
-            continue
-        size = float(np.linalg.norm(was))
-        moved = float(np.linalg.norm(np.subtract(array, was)))
-        if size and not moved <= most_change * size:
-            raise Mismatch(
-                f"{name} moved by {moved / size:.2f} of its size, more than {most_change:g}. The "
-                "model stays as it is"
-            )
+    changed = [
+        name
+        for name, array in new.items()
+        if np.issubdtype(array.dtype, np.floating) and not np.array_equal(weights[name], array)
+    ]
+    # Together: a bias that is near 0 has no size of its own to be measured by.
+    size = float(np.sqrt(sum(np.square(weights[name]).sum() for name in changed)))
+    moved = float(np.sqrt(sum(np.square(new[name] - weights[name]).sum() for name in changed)))
+    if not moved <= most_change * size:
+        raise Mismatch(
+            f"{' and '.join(changed)} moved by {moved / size:.2f} of their size, more than "
+            f"{most_change:g}. The model stays as it is"
+        )
 
 
 def _check_better(before: Sequence[Heard], after: Sequence[Heard]) -> None:

@@ -50,7 +50,7 @@ class _Gru(nn.Module):
         self._keep("output_bias", floats(weights, "output bias"))
 
     def _keep(self, name: str, array: NDArray[np.float32]) -> None:
-        self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)))
+        self.register_buffer(name, torch.from_numpy(np.array(array, order="C")))
 
     def recurrent(self, state: Tensor) -> Tensor:
         """Return (layers, 3 U) of the state (layers, U)."""

@@ -152,7 +152,7 @@ def test_labels_that_the_language_is_not_sure_of_do_not_count() -> None:
 
 
 def test_a_weight_that_moves_too_far_is_refused() -> None:
-    with pytest.raises(Mismatch, match=r"matrix moved by \d.\d+ of its size, more than 0.1"):
+    with pytest.raises(Mismatch, match=r"matrix moved by \d.\d+ of their size, more than 0.1"):
         recalibrate(Mapped(TRUE), BEFORE, language(TEXTS), recording(), rounds=1, most_change=0.1)
 
 

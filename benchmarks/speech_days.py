@@ -1,0 +1,175 @@
+"""What another day costs a decoder of speech, and what brings it back.
+
+Of each day: the phoneme error rate of the calibrated model as it is; tuned on the first sentences
+of that day's calibration; recalibrated without labels, by what it and a language heard in the
+whole of it (``bci calibrate --pseudo-labels``); and what becomes of a storm of wrong labels, with
+the gate and without it. The rates are of test sentences of that day that nothing was tuned to;
+what is *recovered* is the part of the loss since the first day.
+
+    python benchmarks/speech_days.py SESSION MODEL FIRST_DAY_TEST.xdf \
+        CALIBRATION_DAY30.xdf:TEST_DAY30.xdf …
+
+Recordings: examples/speech/simulated.py makes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402 - found by the line above, like the rest
+
+from bci_server.config import Session, load_session  # noqa: E402
+from decoders.artifact import Artifact  # noqa: E402
+from decoders.calibration import one_thread  # noqa: E402
+from decoders.decoder import Training, Tunable, Weights  # noqa: E402
+from decoders.gathering import Gathered, gather  # noqa: E402
+from decoders.speech.held_out_scores import score_sentences  # noqa: E402
+from decoders.speech.language import Language  # noqa: E402
+from decoders.speech.learning import spoken_training  # noqa: E402
+from decoders.speech.pseudo_labels import Gate  # noqa: E402
+from decoders.speech.recalibration import recalibrate  # noqa: E402
+from decoders.stage import Mismatch  # noqa: E402
+from devices.adapters.recording import Recording  # noqa: E402
+
+
+class Days:
+    """The model, and what is known of its first day."""
+
+    def __init__(self, session: Session, artifact: Artifact, first: Path, n_sentences: int) -> None:
+        self._session, self._weights = session, artifact.weights
+        self._n = n_sentences
+        assert isinstance(session.decoder, Tunable), "a decoder of speech can be tuned"
+        self._decoder = session.decoder
+        self._first = self.rate(self._weights, self.training(self.gathered(first)), "first day")
+
+    def gathered(self, file: Path) -> Gathered:
+        """Return a recording, through the steps."""
+        return gather(Recording(str(file), speed=float("inf"), chunk_s=1.0), self._session.pipeline)
+
+    def training(self, gathered: Gathered) -> Training:
+        """Return its cued sentences."""
+        return spoken_training([gathered], self._session.pipeline.sentences)
+
+    def rate(self, weights: Weights, test: Training, what: str, before: float = 0.0) -> float:
+        """Print, and return, the phoneme error rate."""
+        scores = score_sentences(self._decoder, weights, test)
+        rate, (low, high) = float(scores["phoneme_error_rate"]), scores["ci95"]
+        said = f"{what:44} {rate:6.1%} ({low:.1%} to {high:.1%}), n = {scores['n']}"
+        if before:
+            said += f"; recovered {(before - rate) / (before - self._first):.0%}"
+        print(said, flush=True)
+        return rate
+
+    def day(self, calibration: Path, test: Path) -> None:
+        """Print all that is known of one later day."""
+        heard, asked = self.gathered(calibration), self.training(self.gathered(test))
+        print(f"\n{test.stem}")
+        before = self.rate(self._weights, asked, "as calibrated on the first day")
+        cued = self.training(heard)
+        few = cued.part(np.isin(cued.groups, np.unique(cued.groups)[: self._n]))
+        began = time.monotonic()
+        tuned = self._decoder.tune(few, self._weights)
+        took = time.monotonic() - began
+        self.rate(tuned, asked, f"tuned on {self._n} sentences ({took:.0f} s)", before)
+        language = self._session.pipeline.language
+        if not isinstance(language, Language):
+            print("no [language]: nothing without labels")
+            return
+        loaded = language.load()
+        self._alone(loaded, heard, asked, before, "without labels", Gate())
+        self._alone(_Storm(loaded), heard, asked, before, "a storm of wrong labels", Gate())
+        anything = Gate(most_unlike=float("inf"))
+        self._alone(_Storm(loaded), heard, asked, before, "the same, without the gate", anything)
+
+    def _alone(
+        self, loaded: Any, heard: Gathered, asked: Training, before: float, what: str, gate: Gate
+    ) -> None:
+        try:
+            found = recalibrate(self._decoder, self._weights, loaded, heard, gate)
+        except Mismatch as refused:
+            print(f"{what:44} refused: {refused}", flush=True)
+            return
+        print(
+            f"{what}: {found.n_learned} of {found.n_heard} utterances; the network's paths differ "
+            f"by {found.unlike_before:.3f}, then {found.unlike_after:.3f}"
+        )
+        self.rate(found.weights, asked, what, before)
+
+
+class _Storm:
+    """A language that takes each utterance for one of some time before."""
+
+    def __init__(self, loaded: Any) -> None:
+        self._loaded = loaded
+
+    def start(self, rate_hz: float, hop: int) -> Any:
+        """Start a run that hears what was said, and says what was said before."""
+        speaking = self._loaded.start(rate_hz, hop)
+        texts: list[str] = ["this is not what anybody said"] * 3
+        wrong = SimpleNamespace(utterances=[])
+
+        def follow(outputs: Any, moment: Any) -> Any:
+            newest = speaking.utterances[-1] if speaking.utterances else None
+            said = speaking(outputs, moment)
+            now = speaking.utterances[-1] if speaking.utterances else None
+            if now is not None and now is not newest:
+                texts.append(now.text)
+                wrong.utterances.append(replace(now, text=texts[-4]))
+            return said
+
+        return _Called(follow, wrong)
+
+
+class _Called:
+    def __init__(self, follow: Any, wrong: SimpleNamespace) -> None:
+        self._follow, self._wrong = follow, wrong
+
+    def __call__(self, outputs: Any, moment: Any) -> Any:
+        return self._follow(outputs, moment)
+
+    @property
+    def utterances(self) -> list[Any]:
+        found: list[Any] = self._wrong.utterances
+        return found
+
+
+def pairs(named: list[str]) -> Iterator[tuple[Path, Path]]:
+    """Yield the two recordings of each day."""
+    for name in named:
+        calibration, _, test = name.partition(":")
+        yield Path(calibration), Path(test)
+
+
+def main() -> None:
+    """Print what each day costs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("session", type=Path)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("first", type=Path)
+    parser.add_argument("days", nargs="+", metavar="CALIBRATION:TEST")
+    parser.add_argument("--sentences", type=int, default=20)
+    parser.add_argument("--language", default="", help="a folder that bci language made")
+    args = parser.parse_args()
+    session = load_session(args.session)
+    language = session.pipeline.language
+    if args.language and isinstance(language, Language):
+        language = replace(language, folder=args.language)
+        session = replace(session, pipeline=replace(session.pipeline, language=language))
+    with one_thread():
+        days = Days(session, Artifact.load(args.model), args.first, args.sentences)
+        for calibration, test in pairs(args.days):
+            days.day(calibration, test)
+
+
+if __name__ == "__main__":
+    main()
