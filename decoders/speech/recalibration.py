@@ -122,7 +122,9 @@ def _check_change(weights: Weights, new: Weights, most_change: float) -> None:
     ]
     # Together: a bias that is near 0 has no size of its own to be measured by.
     size = float(np.sqrt(sum(np.square(weights[name]).sum() for name in changed)))
-    moved = float(np.sqrt(sum(np.square(new[name] - weights[name]).sum() for name in changed)))
+    moved = float(
+        np.sqrt(sum(np.square(np.subtract(new[name], weights[name])).sum() for name in changed))
+    )
     if not moved <= most_change * size:
         raise Mismatch(
             f"{' and '.join(changed)} moved by {moved / size:.2f} of their size, more than "
