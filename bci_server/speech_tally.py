@@ -16,7 +16,8 @@ from bci_server.tally import Controls
 from decoders.decoder import Event
 from decoders.output import Prediction, Token
 from decoders.pipeline import Decoded
-from decoders.speech.phoneme_errors import greedy, phoneme_scores
+from decoders.speech.ctc import greedy
+from decoders.speech.phoneme_errors import phoneme_scores
 from decoders.speech.sentences import Sentence, Sentences
 from decoders.stage import Mismatch
 from devices.device import Stream
@@ -83,7 +84,7 @@ class _Said:
 
     sentence: Sentence
     rate_hz: float
-    phonemes: list[int]
+    phonemes: Sequence[int]
     words: list[_Word]
 
     @property
@@ -188,7 +189,7 @@ class SpeechTally:
                 continue
             begin, end = np.searchsorted(recording.steps, [sentence.first, sentence.last + 1])
             rows = np.array(recording.rows[begin:end]).reshape(-1, len(self._labels))
-            path = greedy(rows) if len(rows) else []
+            path = greedy(rows) if len(rows) else ()
             words = [w for w in recording.words if sentence.first <= w.middle <= sentence.last]
             found.append(_Said(sentence, recording.rate_hz, path, words))
         return found

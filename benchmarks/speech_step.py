@@ -202,8 +202,9 @@ def error_rates(args: argparse.Namespace) -> dict[str, float]:
     from bci_server.config import load_session
     from decoders.artifact import Artifact
     from decoders.gathering import gather
+    from decoders.speech.ctc import greedy
     from decoders.speech.learning import spoken_training
-    from decoders.speech.phoneme_errors import greedy, phoneme_scores
+    from decoders.speech.phoneme_errors import phoneme_scores
     from decoders.speech.utterances import utterances
     from devices.adapters.recording import Recording
 

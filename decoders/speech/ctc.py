@@ -25,9 +25,11 @@ def collapse(path: Sequence[int]) -> tuple[int, ...]:
     )
 
 
-def greedy(probabilities: NDArray[np.floating[Any]]) -> tuple[int, ...]:
-    """Return what the likeliest classes say, of (n_steps, n_classes)."""
-    return collapse(probabilities.argmax(axis=1).tolist())
+def greedy(scores: NDArray[np.floating[Any]]) -> tuple[int, ...]:
+    """Return what the likeliest classes say, of (n_steps, n_classes) that grow with likelihood."""
+    best = scores.argmax(axis=1)
+    new = np.diff(best, prepend=_BLANK) != 0
+    return tuple(best[new & (best != _BLANK)].tolist())
 
 
 @dataclass(frozen=True, slots=True)

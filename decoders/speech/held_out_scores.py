@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from decoders.decoder import Decoder, Decoding, Moment, OfSessions, Training, Weights
 from decoders.output import Prediction
-from decoders.speech.phoneme_errors import greedy, phoneme_scores
+from decoders.speech.ctc import greedy
+from decoders.speech.phoneme_errors import phoneme_scores
 from decoders.speech.utterances import Utterance, held_out, utterances
 from devices.signal import Chunk
 

@@ -8,29 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["edits", "greedy", "phoneme_scores"]
+__all__ = ["distance", "phoneme_scores"]
 
 _DRAWS = 2000
 
 Numbers = Sequence[int] | NDArray[np.int64]
 
 
-def greedy(scores: NDArray[np.floating], blank: int = 0) -> list[int]:
-    """Return the classes of the best path: of each step the likeliest, repeats and blanks left out.
-
-    Parameters
-    ----------
-    scores
-        (n_steps, n_classes), of any kind that grows with the probability.
-    blank
-        The class that says nothing new.
-    """
-    best = scores.argmax(axis=1)
-    new = np.diff(best, prepend=blank) != 0
-    return [int(k) for k in best[new & (best != blank)]]
-
-
-def edits(meant: Numbers, said: Numbers) -> int:
+def distance(meant: Numbers, said: Numbers) -> int:
     """Return the fewest insertions, deletions and replacements from one to the other.
 
     Levenshtein, Soviet Physics Doklady 10, 1966; row by row, by Wagner & Fischer, J. ACM 21, 1974.
@@ -54,11 +39,11 @@ def phoneme_scores(meant: Sequence[Numbers], said: Sequence[Numbers]) -> dict[st
     sentences), ``chance`` (the rate when each sentence is held against what was said of another
     one, as far away as can be; saying nothing scores 1), ``n`` sentences and ``n_phonemes``.
     """
-    wrong = np.array([edits(a, b) for a, b in zip(meant, said, strict=True)])
+    wrong = np.array([distance(a, b) for a, b in zip(meant, said, strict=True)])
     lengths = np.array([len(a) for a in meant])
     half = len(said) // 2
     others = [*said[half:], *said[:half]]
-    astray = sum(edits(a, b) for a, b in zip(meant, others, strict=True))
+    astray = sum(distance(a, b) for a, b in zip(meant, others, strict=True))
     drawn = np.random.default_rng(0).integers(len(meant), size=(_DRAWS, len(meant)))
     rates = wrong[drawn].sum(axis=1) / np.maximum(1, lengths[drawn].sum(axis=1))
     low, high = np.percentile(rates, [2.5, 97.5])

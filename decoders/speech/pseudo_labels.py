@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from decoders.decoder import Decoder, Moment, Training, Weights
 from decoders.gathering import Gathered
 from decoders.output import Prediction
+from decoders.speech.ctc import greedy
 from decoders.speech.language import Loaded
-from decoders.speech.phoneme_errors import edits, greedy
+from decoders.speech.phoneme_errors import distance
 from decoders.stage import Mismatch
 from devices.signal import Chunk
 from devices.speech.phonemes import CLASSES, phoneme_ids
@@ -81,7 +82,7 @@ class Heard:
     @property
     def unlike(self) -> float:
         """How much the two differ: edits over the label's phonemes."""
-        return edits(self.label, self.path) / max(1, len(self.label))
+        return distance(self.label, self.path) / max(1, len(self.label))
 
 
 def hear(decoder: Decoder, weights: Weights, loaded: Loaded, gathered: Gathered) -> list[Heard]:
@@ -136,7 +137,7 @@ def unlike(heard: Sequence[Heard]) -> float:
     It falls as a model hears better, and needs no truth; of nothing heard it is infinite.
     """
     n = sum(len(one.label) for one in heard)
-    return sum(edits(one.label, one.path) for one in heard) / n if n else float("inf")
+    return sum(distance(one.label, one.path) for one in heard) / n if n else float("inf")
 
 
 def _hear_stretch(
@@ -165,7 +166,7 @@ def _hear_stretch(
         )
         label = phoneme_ids(phonemes_of(newest.text))
         said = [likely for at, likely in steps if first <= at <= last]
-        path = tuple(greedy(np.array(said))) if said else ()
+        path = greedy(np.array(said)) if said else ()
         found.append(Heard(newest.text, newest.confidence, first, last, label, path))
         steps = [step for step in steps if step[0] > last]
     return found

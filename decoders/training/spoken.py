@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from decoders.decoder import Training
 from decoders.networks.speech_gru import Utterances, n_steps
 from decoders.networks.standard import Standardized
-from decoders.speech.phoneme_errors import edits, greedy
+from decoders.speech.ctc import greedy
+from decoders.speech.phoneme_errors import distance
 from decoders.speech.utterances import Utterance, held_out, utterances
 from decoders.stage import Mismatch
 from decoders.training.journal import Journal
@@ -251,7 +252,7 @@ def _error_rate(typical: float) -> Callable[[Tensor, Any], float]:
     def rate(said: Tensor, meant: Any) -> float:
         spoken, steps, lengths = (part.numpy() for part in meant)
         wrong = [
-            edits(names[:length], greedy(scores[:n]))
+            distance(names[:length], greedy(scores[:n]))
             for scores, names, n, length in zip(said.numpy(), spoken, steps, lengths, strict=True)
         ]
         return float(np.mean(wrong)) / typical + _TIE * float(_loss(said, meant))

@@ -14,8 +14,9 @@ def test_repeats_are_merged_unless_a_blank_parts_them():
 
 
 def test_the_likeliest_classes_say_what_was_said():
-    table = np.eye(4)[[0, 1, 1, 0, 1, 2]]
-    assert greedy(table) == (1, 1, 2)
+    assert greedy(np.eye(4)[[0, 1, 1, 0, 1, 2]]) == (1, 1, 2)
+    assert greedy(np.eye(4)[[3, 3, 0, 0]]) == (3,)
+    assert greedy(np.eye(4)[[0, 0]]) == ()
 
 
 @pytest.mark.parametrize(
