@@ -274,7 +274,7 @@ def _words_of(text: str) -> list[str]:
 
 
 def _pronounced(text: str) -> tuple[int, ...] | None:
-    """Return the phonemes of a sentence, a boundary after each word; None: it has unknown words."""
+    """Return the phonemes of a sentence, a boundary after each word; None: it cannot be said."""
     from devices.speech.pronunciation import phonemes_of
 
     try:
