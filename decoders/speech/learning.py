@@ -78,7 +78,7 @@ class _Part:
 def _parts(
     gathered: Gathered, recording: int, session: int, sentences: Sentences, run: int
 ) -> Iterator[_Part]:
-    rate_hz = gathered.picked.rate_hz
+    rate_hz, block = gathered.picked.rate_hz, _block(gathered)
     for stretch in np.unique(gathered.stretches):
         inside = gathered.stretches == stretch
         cued = zip(gathered.events, gathered.event_stretches, strict=True)
@@ -92,8 +92,9 @@ def _parts(
                 inside & (gathered.samples > begun) & (gathered.samples <= said.last)
             )
             ended = said.last
-            if len(rows):
-                ages = gathered.samples[rows] - said.first
+            ages = gathered.samples[rows] - said.first
+            # What began while the steps filled lacks its beginning.
+            if len(rows) and ages[0] <= block:
                 yield _Part(recording, session, run, rows, ages, _phonemes(said))
 
 
@@ -109,9 +110,7 @@ def _phonemes(said: Sentence) -> tuple[int, ...]:
 
 def _check_rows(gathered: Gathered) -> None:
     """Refuse blocks of several rows: of each, only the last would be learned from."""
-    if len(gathered.samples) < 2:
-        return
-    block_s = float(np.diff(gathered.samples).min()) / gathered.picked.rate_hz
+    block_s = _block(gathered) / gathered.picked.rate_hz
     rows = round(block_s * gathered.features.rate_hz)
     if rows > 1:
         raise Mismatch(
@@ -119,6 +118,12 @@ def _check_rows(gathered: Gathered) -> None:
             f"rows at {gathered.features.rate_hz:g} Hz; set [blocks] hop_s = "
             f"{1 / gathered.features.rate_hz:g}"
         )
+
+
+def _block(gathered: Gathered) -> int:
+    """Return how many samples a block has; 0 where there are not two to tell."""
+    apart = np.diff(gathered.samples)
+    return int(apart.min()) if len(apart) else 0
 
 
 def _nothing_said(gathered: Sequence[Gathered], sentences: Sentences) -> str:

@@ -53,6 +53,19 @@ def test_sentences_follow_each_other_until_a_gap_or_a_long_silence() -> None:
     assert [u.silent for u in found] == [100, 139, 500, 100]
 
 
+def test_a_sentence_that_began_while_the_steps_filled_is_left_out() -> None:
+    late = recording((100, "say:yes please"), (180, "said"), (300, "say:no"), (350, "said"))
+    late = replace(
+        late,
+        rows=late.rows[150:],
+        samples=late.samples[150:],
+        times=late.times[150:],
+        stretches=late.stretches[150:],
+    )
+    (one,) = utterances(spoken_training([late], CUES))
+    assert one.phonemes.tolist() == list(phoneme_ids(phonemes_of("no")))
+
+
 def test_sentences_of_two_recordings_are_of_their_sessions() -> None:
     one = recording((100, "say:yes"), (150, "said"))
     training = spoken_training([one, one], CUES, sessions=(0, 4))
