@@ -535,12 +535,14 @@ async def running(folder: Path, hop_s: float = CHUNK / RATE_HZ) -> AsyncIterator
                     )
                 )
                 holding = asyncio.create_task(line.hold())
+                niceness = os.getpriority(os.PRIO_PROCESS, 0)
                 try:
                     await line.moving()
                     await line.hiccups.begin()
                     favour()  # who harms and measures is not what is measured
                     yield line
                 finally:
+                    os.setpriority(os.PRIO_PROCESS, 0, niceness)
                     holding.cancel()
                     await line.hiccups.end()
                     for process in (line.sender, line.oracle.process):
