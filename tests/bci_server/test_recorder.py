@@ -115,6 +115,7 @@ class Listening:
     def __init__(self, run, transcript):
         self._run, self._transcript = run, transcript
         self.signal, self.hop = run.signal, run.hop
+        self.problem_with = run.problem_with
 
     def feed(self, chunk, markers=(), events=()):
         for decoded in self._run.feed(chunk, markers, events):
