@@ -24,7 +24,7 @@ from devices.device import Device
 
 pytestmark = pytest.mark.slow
 
-SPEED = 8.0
+SPEED = 4.0
 
 CLASSES = """\
 name = "classes"
