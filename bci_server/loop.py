@@ -214,6 +214,7 @@ class Loop:
         self._armed = False
         self._spoken: Command | None = None
         self._spoken_until = -1
+        self._armed_from = 0
         self._ending: Ending | None = None
         self._n_samples = 0
         self._sample = -1
@@ -312,7 +313,11 @@ class Loop:
                 continue
             if isinstance(output, Prediction) and command is None:
                 command = self._commands.command(output)
-            elif isinstance(output, Token) and (spoken := self._commands.spoken(output)):
+            elif (
+                isinstance(output, Token)
+                and output.first >= self._armed_from
+                and (spoken := self._commands.spoken(output))
+            ):
                 held = round(self._commands.hold_s * self._run.signal.rate_hz)
                 self._spoken, self._spoken_until = spoken, self._sample + held
         return self._spoken if self._sample < self._spoken_until else command
@@ -379,6 +384,8 @@ class Loop:
         armed = self._guard.lease.limits() is not None
         if armed != self._armed:
             self._armed = armed
+            # What was begun to be said under another lease, or none, moves nothing under this one.
+            self._spoken, self._armed_from = None, self._n_samples
             now_s = self._clock.now()
             self._status_due_s = now_s
             if not armed:

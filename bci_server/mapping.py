@@ -31,8 +31,8 @@ class Commands:
     on
         ``"probabilities"``: a command each block. ``"decisions"``: one with each decision, with
         the values of what was decided; between them commands are neutral. ``"words"``, of a decoder
-        of speech with a language: one with each final word that has values; its confidence is the
-        word's.
+        of speech with a language: one with each final word that has values, and that was begun to
+        be said after arming; its confidence is the word's.
     hold_s
         The command of a word stands for so long.
     """

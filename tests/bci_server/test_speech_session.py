@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bci_server.config import Session as BciSession
-from bci_server.control import ArmLease, Mark, RenewLease
+from bci_server.control import ArmLease, DisarmLease, Mark, RenewLease
 from bci_server.loop import About, Loop
 from bci_server.mapping import Commands
 from bci_server.record_names import Record
@@ -178,10 +178,13 @@ def test_a_replay_with_another_language_says_so(tmp_path):
 COMMANDS = Commands(("click",), {"HHAY": (1.0,)}, "click", on="words", hold_s=0.1)
 
 
-def clicks(folder, armed=True, least=0.0):
-    arm = (0.05, ArmLease(call=1, holder="anna", limits={"click": Limit(value=1.0, velocity=10.0)}))
-    renew = [(0.1 * n, RenewLease(call=2, holder="anna")) for n in range(1, 14)]
-    session = Session(folder, [arm, *renew] if armed else [], commands=COMMANDS, least=least)
+ARM = ArmLease(call=1, holder="anna", limits={"click": Limit(value=1.0, velocity=10.0)})
+
+
+def clicks(folder, armed=True, least=0.0, at_s=0.05, between=()):
+    renew = [(0.1 * n, RenewLease(call=2, holder="anna")) for n in range(1, 14) if 0.1 * n > at_s]
+    asked = sorted([(at_s, ARM), *renew, *between], key=lambda each: each[0])
+    session = Session(folder, asked if armed else [], commands=COMMANDS, least=least)
     session.run()
     assert all(a.ok for a in session.controls.answers), session.controls.answers
     return [m for m in session.out.of("commands") if m.mode == "click"]
@@ -197,6 +200,13 @@ def test_a_word_clicks_through_the_gate_and_for_a_moment(tmp_path):
 def test_a_word_clicks_nothing_where_nobody_is_armed_or_it_is_not_sure(tmp_path):
     assert not clicks(tmp_path / "a", armed=False)
     assert not clicks(tmp_path / "b", least=0.95)
+
+
+def test_a_word_of_before_the_lease_or_of_another_lease_clicks_nothing(tmp_path):
+    assert not clicks(tmp_path / "before", at_s=0.25)
+    assert not clicks(tmp_path / "begun before", at_s=0.15)
+    again = [(0.25, DisarmLease(call=3, holder="anna")), (0.27, ARM)]
+    assert [m.sample for m in clicks(tmp_path / "another", between=again)] == [11]
 
 
 def test_a_word_that_nobody_can_say_is_refused_and_harms_nothing(tmp_path):
