@@ -6,30 +6,31 @@ is said all at once, each with its section, its line, both values, and what was 
 
 from __future__ import annotations
 
-import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any
 
 from bci_server import catalog
 from bci_server.mapping import Commands
 from bci_server.record_names import Record
 from bci_server.safety.limits import Safety, default_ttl_ms
 from bci_server.safety.stimulation import Stimulation
+from bci_server.section_kinds import of_kind, plugin_of, recipe_of, stages_of, table_of
 from bci_server.sections import Problems, Section, build
+from bci_server.session_checks import check_commands, check_neutral, check_speech, check_speller
 from decoders.adaptation import Adaptation
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder
-from decoders.describe import describe, describe_pipeline
+from decoders.describe import describe, describe_pipeline, stated
 from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
 from decoders.probabilities import Probabilities
 from decoders.speech.language import Language
 from decoders.speech.sentences import Sentences
 from decoders.speller import Speller
-from decoders.stage import Chain, Stage
+from decoders.stage import Chain
 from decoders.trials import Trials
 from decoders.uncued import Uncued
 from devices.device import Device
@@ -45,8 +46,6 @@ __all__ = [
     "session_of",
     "with_recipes",
 ]
-
-T = TypeVar("T")
 
 _SECTIONS = (
     "name",
@@ -69,21 +68,6 @@ _SECTIONS = (
     "record",
     "adaptation",
 )
-
-
-_NOT_FOR_SPEECH = {
-    "trials": "a decoder of speech learns from [sentences], not from trials: remove this section",
-    "probabilities": "phonemes are weighed by the [language], not by this: remove this section",
-    "uncued": "a decoder of speech needs no cue: remove this section",
-    "speller": "a decoder of speech spells by itself: remove this section",
-    "target": "a decoder of speech learns from [sentences], not from values: remove this section",
-}
-_FOR_SPEECH = {
-    "sentences": "only a decoder of speech learns from sentences; this one learns from [trials] or "
-    "a [target]: remove this section",
-    "language": "only a decoder of speech gives phonemes to make words of: remove this section, or "
-    'take kind = "speech" under [decoder]',
-}
 
 
 class BadSession(Exception):
@@ -286,7 +270,7 @@ def device_of(section: Mapping[str, object]) -> Device:
         It describes none.
     """
     problems = Problems("")
-    device: Device | None = _of_kind(dict(section), "devices", Section("device"), problems)
+    device: Device | None = of_kind(dict(section), "devices", Section("device"), problems)
     if device is None:
         raise BadSession("the device", problems.found)
     return device
@@ -305,22 +289,12 @@ def with_recipes(session: Session, artifact: Artifact) -> Session:
     if describe(session.decoder) == artifact.decoder and now["stages"] == fitted["stages"]:
         return session
     problems = Problems("")
-    stages = _stages([_stated(s) for s in fitted["stages"]], problems)
-    decoder = _of_kind(_stated(artifact.decoder), "decoders", Section("decoder"), problems)
+    stages = stages_of([stated(s) for s in fitted["stages"]], problems)
+    decoder = of_kind(stated(artifact.decoder), "decoders", Section("decoder"), problems)
     if problems.found:
         raise BadSession(f"the model {artifact.hash}", problems.found)
     pipeline = replace(session.pipeline, hop_s=fitted["hop_s"], stages=Chain(stages))
     return replace(session, pipeline=pipeline, decoder=decoder)
-
-
-def _stated(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a session file would say: no key without a value, and infinity as a number."""
-    infinite = {"inf": math.inf, "-inf": -math.inf}
-    return {
-        key: infinite.get(value, value) if isinstance(value, str) else value
-        for key, value in recipe.items()
-        if value is not None
-    }
 
 
 def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Session | None:
@@ -329,39 +303,34 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
             guess = catalog.did_you_mean(key, _SECTIONS)
             problems.add(Section(key), f"there is no section of that name{guess}")
     name = _name(document.get("name"), problems)
-    device = _plugin(document, "device", "devices", problems)
-    blocks = _fixed(document, "blocks", Blocks, problems, required=True)
-    stages = _stages(document.get("stages", []), problems)
+    device = plugin_of(document, "device", "devices", problems)
+    blocks = recipe_of(document, "blocks", Blocks, problems, required=True)
+    stages = stages_of(document.get("stages", []), problems)
     decoder, model = _decoder(document, folder, problems)
-    lost_channels = _fixed(document, "lost_channels", LostChannels, problems)
-    trials = _fixed(document, "trials", Trials, problems)
-    probabilities = _fixed(document, "probabilities", Probabilities, problems)
-    uncued = _fixed(document, "uncued", Uncued, problems)
-    speller = _fixed(document, "speller", Speller, problems)
+    lost_channels = recipe_of(document, "lost_channels", LostChannels, problems)
+    trials = recipe_of(document, "trials", Trials, problems)
+    probabilities = recipe_of(document, "probabilities", Probabilities, problems)
+    uncued = recipe_of(document, "uncued", Uncued, problems)
+    speller = recipe_of(document, "speller", Speller, problems)
     if speller is not None:
-        _check_speller(speller, trials, problems)
-    if speller is not None and uncued is not None:
-        problems.add(Section("speller"), "characters are not spelled without cues: remove [uncued]")
-    sentences = _fixed(document, "sentences", Sentences, problems)
+        check_speller(speller, trials, uncued, problems)
+    sentences = recipe_of(document, "sentences", Sentences, problems)
     language = _language(document, folder, problems)
     if decoder is not None and decoder.task == "speech":
         sentences = sentences or Sentences()
-        _refuse(_NOT_FOR_SPEECH, document, problems)
-    elif decoder is not None:
-        _refuse(_FOR_SPEECH, document, problems)
-    target = _fixed(document, "target", Target, problems)
-    commands = _fixed(document, "commands", Commands, problems)
+    check_speech(decoder, document, problems)
+    target = recipe_of(document, "target", Target, problems)
+    commands = recipe_of(document, "commands", Commands, problems)
     safety = _safety(document, blocks, folder, problems)
-    outlet = _fixed(document, "outlet", Outlet, problems) or Outlet()
-    record = _fixed(document, "record", Record, problems)
-    stimulation = _fixed(document, "stimulation", Stimulation, problems)
+    outlet = recipe_of(document, "outlet", Outlet, problems) or Outlet()
+    record = recipe_of(document, "record", Record, problems)
+    stimulation = recipe_of(document, "stimulation", Stimulation, problems)
     adaptation = _adaptation(document, problems)
     if record is not None:
         record = replace(record, folder=str(folder / Path(record.folder).expanduser()))
     if commands is not None:
-        _check_commands(commands, decoder, trials, problems)
-        _check_words(commands, decoder, language, problems)
-    _check_neutral(safety, commands, decoder, problems)
+        check_commands(commands, decoder, trials, language, problems)
+    check_neutral(safety, commands, decoder, problems)
     if problems.found or blocks is None or model is None:
         return None
     pipeline = Pipeline(
@@ -393,14 +362,8 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
     )
 
 
-def _refuse(sections: Mapping[str, str], document: Mapping[str, Any], problems: Problems) -> None:
-    for name, why in sections.items():
-        if name in document:
-            problems.add(Section(name), why)
-
-
 def _language(document: Mapping[str, Any], folder: Path, problems: Problems) -> Language | None:
-    table = _table(document, "language", problems)
+    table = table_of(document, "language", problems)
     if table is None:
         return None
     if table.get("folder") and isinstance(table["folder"], str):
@@ -411,8 +374,8 @@ def _language(document: Mapping[str, Any], folder: Path, problems: Problems) -> 
 def _safety(
     document: Mapping[str, Any], blocks: Blocks | None, folder: Path, problems: Problems
 ) -> Safety:
-    table = _table(document, "safety", Problems("")) or {}
-    safety = _fixed(document, "safety", Safety, problems) or Safety()
+    table = table_of(document, "safety", Problems("")) or {}
+    safety = recipe_of(document, "safety", Safety, problems) or Safety()
     if blocks is not None and "ttl_ms" not in table:
         safety = replace(safety, ttl_ms=default_ttl_ms(blocks.hop_s))
     elif blocks is not None and safety.ttl_ms <= 1e3 * blocks.hop_s:
@@ -422,67 +385,6 @@ def _safety(
             "effectors would go neutral between two commands",
         )
     return replace(safety, audit=str(folder / Path(safety.audit).expanduser()))
-
-
-def _check_speller(speller: Speller, trials: Trials | None, problems: Problems) -> None:
-    if trials is None or speller.target not in trials.classes:
-        known = "no [trials]" if trials is None else ", ".join(trials.classes)
-        problems.add(
-            Section("speller"),
-            f"target = {speller.target!r} must be a class of [trials]; there is {known}",
-        )
-    elif trials.stop_error:
-        problems.add(
-            Section("speller"), "a flash is not decided early: move stop_error from [trials] here"
-        )
-
-
-def _check_commands(
-    commands: Commands, decoder: Any, trials: Trials | None, problems: Problems
-) -> None:
-    if decoder is not None and decoder.task == "continuous":
-        problems.add(Section("commands"), "the decoder gives commands itself; remove this section")
-    elif trials is not None and (odd := [c for c in commands.values if c not in trials.classes]):
-        known = ", ".join(trials.classes)
-        problems.add(
-            Section("commands"), f"no trial has the class {', '.join(odd)}; there is: {known}"
-        )
-
-
-def _check_neutral(
-    safety: Safety, commands: Commands | None, decoder: Any, problems: Problems
-) -> None:
-    if safety.neutral != "open" or decoder is None:
-        return
-    mode = None if commands is None else commands.mode
-    if mode is None and decoder.task == "continuous":
-        mode = getattr(decoder, "mode", "velocity")
-    if mode == "grasp":
-        return
-    given = "it gives no commands" if mode is None else f'its commands have mode = "{mode}"'
-    problems.add(
-        Section("safety"),
-        f'neutral = "open" is of a grasp, and {given}: remove it; neutral brakes a velocity to '
-        "zero, holds a position, and is no click",
-        "neutral",
-    )
-
-
-def _check_words(
-    commands: Commands, decoder: Any, language: Language | None, problems: Problems
-) -> None:
-    is_speech = decoder is not None and decoder.task == "speech"
-    if is_speech and (commands.on != "words" or language is None):
-        problems.add(
-            Section("commands"),
-            'a decoder of speech commands by words: set on = "words", and add [language]',
-        )
-    elif decoder is not None and not is_speech and commands.on == "words":
-        problems.add(
-            Section("commands"),
-            'only a decoder of speech says words: set on = "probabilities" or "decisions"',
-            "on",
-        )
 
 
 def _name(name: object, problems: Problems) -> str:
@@ -497,63 +399,8 @@ def _name(name: object, problems: Problems) -> str:
     return name
 
 
-def _table(document: Mapping[str, Any], name: str, problems: Problems) -> dict[str, Any] | None:
-    if name not in document:
-        return None
-    if not isinstance(document[name], dict):
-        problems.add(Section(name), f"must be a section: [{name}]")
-        return None
-    return dict(document[name])
-
-
-def _fixed(
-    document: Mapping[str, Any],
-    name: str,
-    recipe: type[T],
-    problems: Problems,
-    required: bool = False,
-) -> T | None:
-    if required and name not in document:
-        problems.add(Section(name), "the section is missing")
-    table = _table(document, name, problems)
-    return None if table is None else build(recipe, table, Section(name), problems)
-
-
-def _plugin(
-    document: Mapping[str, Any], name: str, group: catalog.Group, problems: Problems
-) -> Any:
-    if name not in document:
-        problems.add(Section(name), "the section is missing")
-    table = _table(document, name, problems)
-    return None if table is None else _of_kind(table, group, Section(name), problems)
-
-
-def _of_kind(
-    table: dict[str, Any], group: catalog.Group, section: Section, problems: Problems
-) -> Any:
-    kind = table.pop("kind", None)
-    if not isinstance(kind, str):
-        known = ", ".join(catalog.kinds(group))
-        problems.add(section, f"needs a kind, one of: {known}")
-        return None
-    try:
-        recipe = catalog.load(group, kind)
-    except (catalog.UnknownKind, catalog.BrokenPlugin) as e:
-        problems.add(section, str(e), "kind")
-        return None
-    for key, hint in get_type_hints(recipe).items():
-        if hint is Decoder and isinstance(table.get(key), dict):
-            within = Section(f"{section.name}.{key}")
-            table[key] = _of_kind(_stated(table[key]), "decoders", within, problems)
-            if table[key] is None:
-                return None
-        if hint == Sequence[Chain] and isinstance(table.get(key), list):
-            table[key] = [Chain(_stages(chain, problems)) for chain in table[key]]
-    return build(recipe, table, section, problems)
-
-
 def _adaptation(document: Mapping[str, Any], problems: Problems) -> Adaptation | None:
-    table = _table(document, "adaptation", problems)
+    table = table_of(document, "adaptation", problems)
     if table is None:
         return None
     tables = table.pop("rules", [])
@@ -561,33 +408,23 @@ def _adaptation(document: Mapping[str, Any], problems: Problems) -> Adaptation |
         problems.add(Section("adaptation"), "needs rules: begin each with [[adaptation.rules]]")
         return None
     rules = tuple(
-        _of_kind(dict(t), "rules", Section("adaptation.rules", i), problems)
+        of_kind(dict(t), "rules", Section("adaptation.rules", i), problems)
         for i, t in enumerate(tables)
     )
     adaptation = build(Adaptation, table, Section("adaptation"), problems)
     return None if adaptation is None else replace(adaptation, rules=rules)
 
 
-def _stages(tables: object, problems: Problems) -> tuple[Stage, ...]:
-    if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
-        problems.add(Section("stages"), "stages are a list: begin each with [[stages]]")
-        return ()
-    return tuple(
-        _of_kind(dict(table), "stages", Section("stages", i), problems)
-        for i, table in enumerate(tables)
-    )
-
-
 def _decoder(
     document: Mapping[str, Any], folder: Path, problems: Problems
 ) -> tuple[Any, Path | None]:
-    table = _table(document, "decoder", problems)
+    table = table_of(document, "decoder", problems)
     if table is None:
         if "decoder" not in document:
             problems.add(Section("decoder"), "the section is missing")
         return None, None
     model = table.pop("model", None)
-    decoder = _of_kind(table, "decoders", Section("decoder"), problems)
+    decoder = of_kind(table, "decoders", Section("decoder"), problems)
     if not isinstance(model, str) or not model:
         problems.add(
             Section("decoder"), 'needs model = "…": the folder of its fitted weights', "model"

@@ -10,7 +10,7 @@ from typing import Any
 from decoders.pipeline import Pipeline
 from decoders.stage import Chain
 
-__all__ = ["describe", "describe_pipeline", "differences"]
+__all__ = ["describe", "describe_pipeline", "differences", "stated"]
 
 
 def describe(recipe: object) -> dict[str, Any]:
@@ -19,6 +19,16 @@ def describe(recipe: object) -> dict[str, Any]:
         raise TypeError(f"a recipe is a dataclass, not {type(recipe).__name__}")
     kind = type(recipe).__module__.rpartition(".")[2]
     return {"kind": kind} | {f.name: _plain(getattr(recipe, f.name)) for f in fields(recipe)}
+
+
+def stated(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a session file would say: no key without a value, and infinity as a number."""
+    infinite = {"inf": math.inf, "-inf": -math.inf}
+    return {
+        key: infinite.get(value, value) if isinstance(value, str) else value
+        for key, value in recipe.items()
+        if value is not None
+    }
 
 
 def describe_pipeline(pipeline: Pipeline) -> dict[str, Any]:
