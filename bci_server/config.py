@@ -119,7 +119,7 @@ class Outlet:
     Parameters
     ----------
     lsl
-        Publish ``<session>-commands``, ``-predictions`` and ``-decisions`` on LSL.
+        Publish what is decoded on LSL, see `bci_server.outlet`: ``<session>-commands`` and others.
     """
 
     lsl: bool = False

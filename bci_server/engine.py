@@ -30,7 +30,7 @@ from bci_server.control import Goodbye
 from bci_server.link.engine_end import EngineEnd
 from bci_server.link.frames import frame
 from bci_server.loop import About, Ending, Loop, Sink
-from bci_server.outlet import LslOutlets
+from bci_server.outlet import LslOutlets, Said
 from bci_server.recorder import Recorder
 from bci_server.recording_file import Content
 from bci_server.recording_state import RecordingRefused
@@ -49,7 +49,7 @@ from devices.clock import MONOTONIC, Clock
 from devices.device import DeviceError, DeviceNotFound, Stream
 from devices.signal import Chunk
 
-__all__ = ["Options", "conduct", "main", "shape_of"]
+__all__ = ["Options", "conduct", "main", "said_by", "shape_of"]
 
 _LOOK_AGAIN_S = 0.5
 _SAY_AGAIN_S = 0.5
@@ -185,6 +185,17 @@ def shape_of(session: Session, artifact: Artifact) -> Shape | None:
     return None
 
 
+def said_by(session: Session, artifact: Artifact, shape: Shape | None, rate_hz: float) -> Said:
+    """Return what a session says whose commands are of `shape`, of a stream of `rate_hz`."""
+    if session.decoder.task == "continuous":
+        if shape is not None:
+            return Said(shape)
+        return Said(voice=artifact.labels, voice_unit=artifact.unit)
+    pipeline = session.pipeline
+    has_tokens = pipeline.language is not None or pipeline.speller is not None
+    return Said(shape, artifact.labels, token_rate_hz=rate_hz if has_tokens else None)
+
+
 def _conduct(options: Options, end: EngineEnd) -> Ending:
     try:
         session = load_session(Path(options.file))
@@ -275,8 +286,8 @@ def _loop(
         shape = shape_of(session, artifact)
     sinks: list[Sink] = [end]
     if session.outlet.lsl and artifact is not None:
-        labels = () if session.decoder.task == "continuous" else artifact.labels
-        sinks.append(LslOutlets(session.name, shape, labels))
+        said = said_by(session, artifact, shape, stream.signal.rate_hz)
+        sinks.append(LslOutlets(session.name, said))
     recorder = _recorder(session, artifact, run.language, stream, clock)
     audit = None if shape is None else _audit(session, stream, decoder, clock)
     guard = Guard(shape, session.safety, decoder, clock, audit)

@@ -1,6 +1,7 @@
 """A session of speech: what is asked of it, what clients are told, and what a replay says."""
 
 import math
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,8 +12,10 @@ import pytest
 
 from bci_server.config import Session as BciSession
 from bci_server.control import ArmLease, DisarmLease, Mark, RenewLease
+from bci_server.engine import said_by
 from bci_server.loop import About, Loop
 from bci_server.mapping import Commands
+from bci_server.outlet import LslOutlets
 from bci_server.record_names import Record
 from bci_server.recorder import Recorder
 from bci_server.recording_file import Content
@@ -125,6 +128,25 @@ def test_words_come_as_tokens_that_name_the_language(tmp_path):
     assert (first.text, first.is_final, first.item, first.first) == ("HH", False, 3, 3)
     assert first.decoder.language == "abcdef012345"
     assert len(session.out.of("predictions")) == len(SAID)
+
+
+def test_words_stand_on_lsl_where_they_were_spoken(tmp_path, lsl):
+    session = Session(tmp_path, gap=29)
+    session.run()
+    described = BciSession("speech-lsl", Replay("x"), PIPELINE, Read(), Path("m"))
+    said = said_by(described, model(), None, SIGNAL.rate_hz)
+    with closing(LslOutlets(described.name, said)) as outlets:
+        (found,) = lsl.resolve_byprop("name", "speech-lsl-tokens", 1, timeout=10)
+        inlet = lsl.StreamInlet(found)
+        inlet.open_stream(timeout=10)
+        for message in session.out.messages:
+            outlets.put(message)
+        got = [inlet.pull_sample(timeout=10) for _ in session.finals]
+        inlet.close_stream()
+    assert [text for (text,), _ in got] == session.finals
+    sampled = {m.sample: m.ledger.sampled_s for m in session.out.messages}
+    spoken = [sampled[m.last] for m in session.out.of("tokens") if m.is_final]
+    assert [stamp for _, stamp in got] == pytest.approx(spoken)
 
 
 def test_what_is_asked_is_done_at_its_sample_and_told_to_all(tmp_path):

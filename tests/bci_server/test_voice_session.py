@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import parse_session
-from bci_server.engine import shape_of
+from bci_server.engine import said_by, shape_of
 from bci_server.evaluate import Controls, evaluate
 from bci_server.loop import About, Loop
 from bci_server.record_names import Record
@@ -62,7 +62,11 @@ def model():
 def test_it_gives_no_commands_that_anybody_could_arm(model, tmp_path):
     session = parse_session(FILE, tmp_path)
     assert session.decoder == replace(Ridge(), mode="voice")
-    assert shape_of(replace(session, decoder=RIDGE), model) is None
+    session = replace(session, decoder=RIDGE)
+    assert shape_of(session, model) is None
+    said = said_by(session, model, None, 100.0)
+    assert (said.voice, said.voice_unit) == (model.labels, model.unit)
+    assert (said.shape, said.labels, said.token_rate_hz) == (None, (), None)
 
 
 def test_it_is_scored_like_any_values_and_at_chance_when_the_truth_is_turned(model):
