@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from decoders.speech.folder import Lexeme
+from decoders.speech.kenlm_file import read_kenlm
 from devices.speech.phonemes import BOUNDARY, CLASSES
 
 __all__ = ["Lexicon", "NewWord"]
@@ -58,6 +59,11 @@ class Lexicon:
         Names in the n-gram model of the places for new words.
     model_path
         The n-gram model; None: every word is as likely as any other.
+
+    Raises
+    ------
+    ArtifactError
+        KenLM cannot read the model.
 
     Attributes
     ----------
@@ -137,13 +143,12 @@ class Lexicon:
 def _model(vocabulary: Sequence[str], path: str | None) -> tuple[Any, list[float]]:
     """Return the model, and the score of each word without a context."""
     from flashlight.lib.text.decoder import ZeroLM
-    from flashlight.lib.text.decoder.kenlm import KenLM
     from flashlight.lib.text.dictionary import Dictionary
 
     numbered = Dictionary()
     for word in vocabulary:
         numbered.add_entry(word)
-    model = ZeroLM() if path is None else KenLM(path, numbered)
+    model = ZeroLM() if path is None else read_kenlm(path, numbered)
     nowhere = model.start(True)
     return model, [float(model.score(nowhere, i)[1]) for i in range(len(vocabulary))]
 
