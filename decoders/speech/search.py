@@ -16,14 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.speech.lexicon import Lexicon
+from decoders.speech.ties import offsets
 from devices.speech.phonemes import BOUNDARY, CLASSES
 
-__all__ = ["Readings", "Search", "Weighing"]
+__all__ = ["LN_10", "Readings", "Search", "Weighing", "ranked"]
 
 _BLANK, _BOUNDARY = 0, CLASSES.index(BOUNDARY)
-_LN_10 = math.log(10.0)  # n-gram models count in powers of ten
 _THRESHOLD = 25.0
 _FLOOR = 1e-8
+
+LN_10 = math.log(10.0)
+"""n-gram models count in powers of ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,11 @@ class Readings:
         return Readings(*(column[rows] for column in columns))
 
 
+def ranked(readings: Readings) -> Readings:
+    """Return readings, the best first; of equally good ones, by the numbers of their words."""
+    return readings.part(np.lexsort((*readings.words.T[::-1], -readings.scores)))
+
+
 class Search:
     """The search of one utterance at a time.
 
@@ -111,7 +119,7 @@ class Search:
             beam_size=weighing.beam,
             beam_size_token=len(CLASSES),
             beam_threshold=_THRESHOLD,
-            lm_weight=weighing.language * _LN_10,
+            lm_weight=weighing.language * LN_10,
             word_score=weighing.word,
             unk_score=-math.inf,
             sil_score=0.0,
@@ -123,6 +131,7 @@ class Search:
         )
         self._blank = weighing.blank
         self._log = np.zeros((most_steps + 1, len(CLASSES)), np.float32)
+        self._apart = offsets(*self._log.shape)
         self.begin()
 
     def begin(self) -> None:
@@ -134,7 +143,7 @@ class Search:
     def step(self, probabilities: NDArray[np.float64]) -> None:
         """Take in one step, (n_classes,)."""
         row = self._log[self.n_steps]
-        np.log(np.maximum(probabilities, _FLOOR), out=row, casting="same_kind")
+        row[:] = np.log(np.maximum(probabilities, _FLOOR)) + self._apart[self.n_steps]
         row[_BLANK] -= self._blank
         self._decoder.decode_step(row.ctypes.data, 1, row.size)
         self.n_steps += 1
@@ -194,14 +203,15 @@ class Search:
             return table
 
         step = self._first - 1
-        found = Readings(
-            np.array([r.score for r in results]),
-            spread(words[rows, ends], -1),
-            spread(begins + step, -1),
-            spread(ends + step, -1),
-            spread(self._heard(tokens, is_sound, rows, begins, ends), 0.0),
+        return ranked(
+            Readings(
+                np.array([r.score for r in results]),
+                spread(words[rows, ends], -1),
+                spread(begins + step, -1),
+                spread(ends + step, -1),
+                spread(self._heard(tokens, is_sound, rows, begins, ends), 0.0),
+            )
         )
-        return found.part(np.lexsort((*found.words.T[::-1], -found.scores)))
 
     def _heard(
         self,
@@ -213,7 +223,8 @@ class Search:
     ) -> NDArray[np.float64]:
         """Return for each word how likely its phonemes were, of tokens (n_readings, n_steps)."""
         steps = np.clip(np.arange(tokens.shape[1]) + self._first - 1, 0, self.n_steps - 1)
-        likely = np.where(is_sound, np.exp(self._log[steps, tokens]), 0.0)
+        log = self._log[steps, tokens] - self._apart[steps, tokens]
+        likely = np.where(is_sound, np.exp(log), 0.0)
         sums, counts = _running(likely), _running(is_sound)
         n = counts[rows, ends + 1] - counts[rows, begins]
         return (sums[rows, ends + 1] - sums[rows, begins]) / np.maximum(n, 1)

@@ -7,6 +7,7 @@ import pytest
 from decoders.speech.folder import LanguageFolder, Lexeme
 from decoders.speech.lexicon import Lexicon, NewWord
 from decoders.speech.search import Search, Weighing
+from decoders.speech.ties import offsets
 from devices.speech.phonemes import phoneme_ids
 from tests.decoders.speech import tiny_language as tiny
 from tests.decoders.speech.tiny_language import heard, silence
@@ -44,7 +45,7 @@ def test_step_by_step_gives_what_the_whole_gives(lexicon, seed):
         100, 41, 25.0, 0.8 * math.log(10), 0.0, -math.inf, 0.0, False, CriterionType.CTC
     )
     whole = LexiconDecoder(options, lexicon.tree, lexicon.model, 40, 0, -1, [], False)
-    log = np.log(np.maximum(table, 1e-8)).astype(np.float32)
+    log = (np.log(np.maximum(table, 1e-8)) + offsets(*table.shape)).astype(np.float32)
     results = whole.decode(log.ctypes.data, *log.shape)
     best = max(results, key=lambda r: r.score)
     assert stepwise.texts(1)[0] == tuple(w for w in best.words if w >= 0)
