@@ -12,11 +12,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.eigen import eigenvectors_into
 from decoders.stage import Mismatch
 from decoders.window import FLOOR
 
 __all__ = [
     "LogPowers",
+    "Logarithm",
     "Metric",
     "Unfolding",
     "check_metric",
@@ -143,7 +145,46 @@ class Unfolding:
 
     def __call__(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the matrix; it holds until the next call."""
-        return row.take(self._index, out=self._full)
+        return row.take(self._index, out=self._full, mode="clip")  # into it without a copy between
+
+
+class Logarithm:
+    """One triangle of C → ln(W C W), flattened, in the same memory each time.
+
+    What of its eigenvalues rounds to 0 or below is tiny.
+
+    Parameters
+    ----------
+    n
+        Order of the matrix.
+    whitening
+        W, (n, n), symmetric; None: the identity.
+    """
+
+    def __init__(self, n: int, whitening: NDArray[np.float64] | None = None) -> None:
+        self._unfold = Unfolding(n)
+        self._whitening = whitening
+        self._half, self._white, self._scaled, self._log = np.empty((4, n, n))
+        self._eigen = np.empty(n), np.empty((n, n))
+        self._flat = self._log.ravel()
+
+    def __call__(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (n n,); it holds until the next call."""
+        return self.of(self._unfold(row))
+
+    def of(self, full: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the same of C as a whole, (n, n)."""
+        if self._whitening is not None:
+            np.dot(self._whitening, full, out=self._half)
+            full = np.dot(self._half, self._whitening, out=self._white)
+        eigenvectors_into(full, self._eigen)
+        values, vectors = self._eigen
+        if values.item(0) < _TINY:
+            np.maximum(values, _TINY, out=values)
+        np.log(values, out=values)
+        np.multiply(vectors, values, out=self._scaled)
+        np.dot(self._scaled, vectors.T, out=self._log)
+        return self._flat
 
 
 def roots(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from decoders.classification import Classification
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import check_classes, check_width, softmax
+from decoders.linear import LinearClassification, check_classes, check_width, softmax
 from decoders.spd import (
+    Logarithm,
     Metric,
-    Unfolding,
     check_metric,
     inverse_root,
     logarithm,
@@ -81,9 +81,9 @@ class Fgmdm:
     ) -> Decoding:
         """Start a run."""
         check_width(signal.n_channels, n_triangle(weights["directions"].shape[1]))
-        project = _Projection(weights)
-        flat = "means" in weights
-        return Classification(labels, (_Flat if flat else _Curved)(project, weights))
+        if "means" in weights:
+            return LinearClassification(labels, _flat(weights), _logarithm(weights))
+        return Classification(labels, _Curved(weights))
 
     def _mapping(
         self,
@@ -158,51 +158,44 @@ def _from_geodesics(
     return np.stack([inverse_root(mean) @ root(reference) for mean in means])
 
 
-class _Projection:
-    """One covariance triangle → its coordinates along the directions that tell the classes."""
+def _logarithm(weights: Weights) -> Logarithm:
+    """Return what the coordinates are linear in."""
+    if "whitening" not in weights:
+        return Logarithm(weights["weighing"].shape[1])
+    whitening = np.ascontiguousarray(weights["whitening"], np.float64)
+    return Logarithm(len(whitening), whitening)
+
+
+def _flat(weights: Weights) -> Weights:
+    """Return what is linear in the logarithm of -|S' - M_k|²; the rest is the same for each class.
+
+    With coordinates x = A L - a, means m_k and the directions' products G it is
+    2 m_k' G x - m_k' G m_k.
+    """
+    directions = np.asarray(weights["directions"], np.float64)
+    weighing = np.asarray(weights["weighing"], np.float64).reshape(len(directions), -1)
+    means = np.asarray(weights["means"], np.float64)
+    weighed = means @ np.tensordot(directions, directions, ((1, 2), (1, 2)))
+    intercept = -(weighed * means).sum(axis=1)
+    if "log_reference" in weights:
+        start = weighing @ np.asarray(weights["log_reference"], np.float64).ravel()
+        intercept -= 2 * weighed @ start
+    return {"coef": 2 * weighed @ weighing, "intercept": intercept}
+
+
+class _Curved:
+    """One covariance triangle → Riemannian distances, there and back through matrices."""
 
     def __init__(self, weights: Weights) -> None:
         weighing = np.ascontiguousarray(weights["weighing"], np.float64)
         self._weighing = weighing.reshape(len(weighing), -1)
-        self._unfold = Unfolding(weighing.shape[1])
-        self._start = np.zeros(len(weighing))
-        self._whitening = None
-        if "whitening" in weights:
-            self._whitening = np.ascontiguousarray(weights["whitening"], np.float64)
-        else:
-            self._start = self._weighing @ np.asarray(weights["log_reference"], np.float64).ravel()
-
-    def __call__(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
-        full = self._unfold(row)
-        if self._whitening is not None:
-            full = self._whitening @ full @ self._whitening
-        return np.asarray(self._weighing @ logarithm(full).ravel() - self._start, np.float64)
-
-
-class _Flat:
-    """Coordinates → the lengths of what lies between them and the classes' means."""
-
-    def __init__(self, project: _Projection, weights: Weights) -> None:
-        self._project = project
-        self._means = np.asarray(weights["means"], np.float64)
-        directions = np.ascontiguousarray(weights["directions"], np.float64)
-        self._gram = np.tensordot(directions, directions, ((1, 2), (1, 2)))
-
-    def __call__(self, row: NDArray[np.float64]) -> Sequence[float]:
-        apart = self._project(row) - self._means
-        return softmax((-((apart @ self._gram) * apart).sum(axis=1)).tolist())
-
-
-class _Curved:
-    """Coordinates → Riemannian distances, there and back through matrices."""
-
-    def __init__(self, project: _Projection, weights: Weights) -> None:
-        self._project = project
+        self._logarithm = _logarithm(weights)
         self._directions = np.ascontiguousarray(weights["directions"], np.float64)
         self._to_means = np.ascontiguousarray(weights["to_means"], np.float64)
 
     def __call__(self, row: NDArray[np.float64]) -> Sequence[float]:
-        filtered = np.tensordot(self._project(row), self._directions, 1)
+        along = self._weighing @ self._logarithm(row)
+        filtered = np.tensordot(along, self._directions, 1)
         values, vectors = np.linalg.eigh(filtered)
         np.clip(values, -_LARGEST_LOG, _LARGEST_LOG, out=values)
         # M_k^(-1/2) C' M_k^(-1/2) = X X' with C' = M^(1/2) exp(S') M^(1/2).

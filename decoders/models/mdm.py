@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from decoders.classification import Classification
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import check_classes, check_width, softmax
+from decoders.eigen import eigenvalues_into
+from decoders.linear import LinearClassification, check_classes, check_width, softmax
 from decoders.spd import (
+    Logarithm,
     Metric,
     Unfolding,
     check_metric,
@@ -69,34 +71,37 @@ class Mdm:
         if self.metric == "riemann":
             check_width(signal.n_channels, n_triangle(weights["whitening"].shape[1]))
             return Classification(labels, _Riemann(weights))
-        check_width(signal.n_channels, n_triangle(weights["log_means"].shape[1]))
-        return Classification(labels, _LogEuclid(weights))
+        n = weights["log_means"].shape[1]
+        check_width(signal.n_channels, n_triangle(n))
+        return LinearClassification(labels, _log_euclid(weights), Logarithm(n))
 
 
 class _Riemann:
+    """One covariance triangle → the softmax of -d², from eigenvalues of each class."""
+
     def __init__(self, weights: Weights) -> None:
-        self._whitening = np.ascontiguousarray(weights["whitening"], np.float64)
-        self._unfold = Unfolding(self._whitening.shape[1])
-        self._half, self._white = np.empty((2, *self._whitening.shape))
+        whitening = np.ascontiguousarray(weights["whitening"], np.float64)
+        k, n = whitening.shape[:2]
+        self._unfold = Unfolding(n)
+        self._all, self._whitening = whitening.reshape(k * n, n), list(whitening)
+        self._half, self._white = np.empty((2, k, n, n))
+        self._all_half = self._half.reshape(k * n, n)
+        self._values, self._minus = np.empty((k, n)), np.full(n, -1.0)
 
     def __call__(self, row: NDArray[np.float64]) -> Sequence[float]:
-        np.matmul(self._whitening, self._unfold(row), out=self._half)
-        np.matmul(self._half, self._whitening, out=self._white)
-        values = np.linalg.eigvalsh(self._white)
+        np.dot(self._all, self._unfold(row), out=self._all_half)
+        for half, whitening, white in zip(self._half, self._whitening, self._white, strict=True):
+            np.dot(half, whitening, out=white)
+        values = self._values
+        eigenvalues_into(self._white, values)
         np.maximum(values, _TINY, out=values)
         np.log(values, out=values)
-        values *= values
-        return softmax((-values.sum(axis=1)).tolist())
+        np.multiply(values, values, out=values)
+        return softmax(np.dot(values, self._minus).tolist())
 
 
-class _LogEuclid:
-    def __init__(self, weights: Weights) -> None:
-        means = np.ascontiguousarray(weights["log_means"], np.float64)
-        self._unfold = Unfolding(means.shape[1])
-        self._means = means.reshape(len(means), -1)
-        self._apart = np.empty_like(self._means)
-
-    def __call__(self, row: NDArray[np.float64]) -> Sequence[float]:
-        np.subtract(self._means, logarithm(self._unfold(row)).ravel(), out=self._apart)
-        np.multiply(self._apart, self._apart, out=self._apart)
-        return softmax((-self._apart.sum(axis=1)).tolist())
+def _log_euclid(weights: Weights) -> Weights:
+    """Return what is linear in ln C of -|ln C - ln M_k|²; the rest is the same for each class."""
+    means = np.asarray(weights["log_means"], np.float64)
+    means = means.reshape(len(means), -1)
+    return {"coef": 2 * means, "intercept": -(means**2).sum(axis=1)}

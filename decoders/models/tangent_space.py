@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from decoders.decoder import Decoding, Training, Weights
 from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
 from decoders.prior import towards
-from decoders.spd import inverse_root, matrices, n_triangle, symmetric_index
+from decoders.spd import Logarithm, inverse_root, matrices, n_triangle, symmetric_index
 from devices.signal import Signal
 
 __all__ = ["TangentSpace"]
-
-_TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True)
@@ -75,33 +72,11 @@ class TangentSpace:
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
     ) -> Decoding:
         """Start a run."""
-        whitening = np.asarray(weights["whitening"], np.float64)
+        whitening = np.ascontiguousarray(weights["whitening"], np.float64)
         n = len(whitening)
         check_width(signal.n_channels, n_triangle(n))
         # The score of a triangle is that of the whole symmetric matrix, each weight shared by
         # two values; so the live step needs no triangle.
         share = np.where(np.eye(n, dtype=bool), 1.0, math.sqrt(2) / 2).ravel()
         whole = np.asarray(weights["coef"])[:, symmetric_index(n).ravel()] * share
-        return LinearClassification(labels, {**weights, "coef": whole}, _Logarithm(whitening))
-
-
-class _Logarithm:
-    """One covariance triangle → log(M^(-1/2) C M^(-1/2)), flattened."""
-
-    def __init__(self, whitening: NDArray[np.float64]) -> None:
-        n = len(whitening)
-        self._whitening = whitening
-        self._index = symmetric_index(n)
-        self._full, self._half, self._white = np.empty((3, n, n))
-        self._log = np.empty((n, n))
-        self._flat = self._log.ravel()
-
-    def __call__(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
-        row.take(self._index, out=self._full)
-        np.matmul(self._whitening, self._full, out=self._half)
-        np.matmul(self._half, self._whitening, out=self._white)
-        values, vectors = np.linalg.eigh(self._white)
-        np.maximum(values, _TINY, out=values)
-        np.log(values, out=values)
-        np.matmul(vectors * values, vectors.T, out=self._log)
-        return self._flat
+        return LinearClassification(labels, {**weights, "coef": whole}, Logarithm(n, whitening))

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from decoders.decoder import Decoding, Training, Weights
 from decoders.epochs import epochs, n_epoch_channels
 from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
-from decoders.spd import inverse_root, symmetric_index
+from decoders.spd import Logarithm, inverse_root, symmetric_index
 from decoders.stage import Mismatch
 from devices.signal import Signal
 
 __all__ = ["XdawnCovariance"]
-
-_TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class XdawnCovariance:
         """Start a run."""
         n_steps = weights["prototypes"].shape[1]
         check_width(signal.n_channels, weights["filters"].shape[1] * n_steps)
-        return LinearClassification(labels, weights, _Logarithm(weights, self.shrinkage))
+        return LinearClassification(labels, weights, _Tangent(weights, self.shrinkage))
 
 
 def _covariances(
@@ -109,18 +107,17 @@ def _covariances(
     return np.asarray((1 - shrinkage) * covariances + shrinkage * traces / m * np.eye(m))
 
 
-class _Logarithm:
+class _Tangent:
     """One epoch → the logarithm of its covariance, whitened, flattened."""
 
     def __init__(self, weights: Weights, shrinkage: float) -> None:
         self._filters = np.ascontiguousarray(weights["filters"], np.float64)
         self._prototypes = np.asarray(weights["prototypes"], np.float64)
-        self._whitening = np.ascontiguousarray(weights["whitening"], np.float64)
+        whitening = np.ascontiguousarray(weights["whitening"], np.float64)
+        self._logarithm = Logarithm(len(whitening), whitening)
         self._shrinkage = shrinkage
 
     def __call__(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
         epoch = row.reshape(1, self._filters.shape[1], -1)
         (covariance,) = _covariances(self._filters @ epoch, self._prototypes, self._shrinkage)
-        values, vectors = np.linalg.eigh(self._whitening @ covariance @ self._whitening)
-        logs = np.log(np.maximum(values, _TINY))
-        return np.asarray(((vectors * logs) @ vectors.T).ravel(), np.float64)
+        return self._logarithm.of(covariance)
