@@ -23,7 +23,9 @@ from devices.clock import MONOTONIC, Clock
 from devices.device import Device, Stream
 from devices.signal import Chunk, Marker
 
-__all__ = ["Controls", "Evaluation", "evaluate"]
+__all__ = ["Controls", "Evaluation", "evaluate", "evaluate_each"]
+
+_Tally = ClassTally | ContinuousTally | SpeechTally
 
 
 class Evaluation(msgspec.Struct, frozen=True):
@@ -93,31 +95,66 @@ def evaluate(
     Mismatch
         The model, the session and the recordings do not fit, or there is nothing to score.
     """
+    (result,) = evaluate_each(
+        artifact,
+        pipeline,
+        decoder,
+        recordings,
+        target,
+        controls=[controls or Controls()],
+        progress=progress,
+        clock=clock,
+    )
+    return result
+
+
+def evaluate_each(
+    artifact: Artifact,
+    pipeline: Pipeline,
+    decoder: Decoder,
+    recordings: Sequence[Device],
+    target: Sequence[str] = (),
+    *,
+    controls: Sequence[Controls],
+    progress: Progress | None = None,
+    clock: Clock = MONOTONIC,
+) -> list[Evaluation]:
+    """Decode recordings once, and score what came out under each of `controls`.
+
+    Each result is what `evaluate` gives with those controls; see there for the rest.
+    """
     from threadpoolctl import threadpool_limits
 
     if not recordings:
         raise Mismatch("there is no recording to evaluate on; name at least one")
-    controls = controls or Controls()
-    tally: ClassTally | ContinuousTally | SpeechTally
-    if decoder.task == "speech":
-        has_words = pipeline.language is not None
-        tally = SpeechTally(pipeline.sentences or Sentences(), artifact.labels, controls, has_words)
-    elif decoder.task == "classes":
-        if pipeline.trials is None:
-            raise Mismatch("decisions are scored by trial; the session has no [trials]")
-        tally = ClassTally(
-            pipeline.trials, artifact.labels, controls, pipeline.uncued, pipeline.speller
-        )
-    else:
-        tally = ContinuousTally(tuple(target) or artifact.labels, controls)
-    passing = _Passing(artifact, tally, clock, progress)
+    tallies = [_tally(artifact, pipeline, decoder, tuple(target), each) for each in controls]
+    passing = _Passing(artifact, tallies, clock, progress)
     pipeline = pipeline.in_memory()
     # As live: threads of the linear algebra library sum in another order.
     with threadpool_limits(limits=1):
         for device in recordings:
             with open_ending(device, clock) as stream:
                 passing.over(stream, artifact.run(stream.signal, pipeline, decoder))
-        return passing.result()
+        return passing.results()
+
+
+def _tally(
+    artifact: Artifact,
+    pipeline: Pipeline,
+    decoder: Decoder,
+    target: tuple[str, ...],
+    controls: Controls,
+) -> _Tally:
+    if decoder.task == "speech":
+        has_words = pipeline.language is not None
+        return SpeechTally(pipeline.sentences or Sentences(), artifact.labels, controls, has_words)
+    if decoder.task == "classes":
+        if pipeline.trials is None:
+            raise Mismatch("decisions are scored by trial; the session has no [trials]")
+        return ClassTally(
+            pipeline.trials, artifact.labels, controls, pipeline.uncued, pipeline.speller
+        )
+    return ContinuousTally(target or artifact.labels, controls)
 
 
 @dataclass(slots=True)
@@ -132,12 +169,12 @@ class _Passing:
     def __init__(
         self,
         artifact: Artifact,
-        tally: ClassTally | ContinuousTally | SpeechTally,
+        tallies: Sequence[_Tally],
         clock: Clock,
         progress: Progress | None,
     ) -> None:
         self._artifact = artifact
-        self._tally = tally
+        self._tallies = tallies
         self._clock = clock
         self._progress = progress
         self._hash = OutputHash()
@@ -151,21 +188,25 @@ class _Passing:
         """Take one recording to its end."""
         self._names.append(stream.identity or type(stream).__name__)
         self._language = run.language
-        self._tally.begin(stream, run.signal.rate_hz)
+        for tally in self._tallies:
+            tally.begin(stream, run.signal.rate_hz)
         left_out = LeftOut()
         for chunk, markers, truth in read_all(stream):
             if truth is not None:
-                self._tally.truth(truth)
+                for tally in self._tallies:
+                    tally.truth(truth)
             for block in self._feed(run, chunk, markers):
                 self._block_s.append(block.seconds)
                 for output in block.decoded.outputs:
                     self._hash.add(block.decoded.moment.sample, output)
-                self._tally.take(block.decoded)
+                for tally in self._tallies:
+                    tally.take(block.decoded)
                 left_out.add(block.decoded.bad_channels)
             self._signal_s += len(chunk) / run.signal.rate_hz
             if self._progress is not None:
                 self._progress("decoding", self._signal_s)
-        self._tally.end()
+        for tally in self._tallies:
+            tally.end()
         left_out.warn(self._names[-1])
 
     def _feed(self, run: Run, chunk: Chunk, markers: tuple[Marker, ...]) -> list[_Block]:
@@ -177,12 +218,15 @@ class _Passing:
             before_s = self._clock.now()
         return blocks
 
-    def result(self) -> Evaluation:
+    def results(self) -> list[Evaluation]:
         """Score what was decoded."""
         wall_s = self._clock.now() - self._begun_s
         if not self._block_s:
             raise Mismatch("the recordings hold not one whole block; nothing was decoded")
-        n_trials, metrics = self._tally.score()
+        return [self._result(tally, wall_s) for tally in self._tallies]
+
+    def _result(self, tally: _Tally, wall_s: float) -> Evaluation:
+        n_trials, metrics = tally.score()
         p50, p99 = np.percentile(np.array(self._block_s) * 1e3, [50, 99])
         model = self._artifact
         return Evaluation(

@@ -14,7 +14,7 @@ import numpy as np
 
 from bci_server import catalog
 from bci_server.config import Session
-from bci_server.evaluate import Controls, evaluate
+from bci_server.evaluate import Controls, evaluate_each
 from bci_server.groups import Source, folds, numbered
 from bci_server.step_time import step_ms
 from decoders.artifact import Artifact
@@ -272,10 +272,12 @@ def _left_out(
     scores, control = {}, []
     for number, (key, left_out, rest) in enumerate(planned):
         model = _model(session, rest, found)
-        scores[key] = _decoded(session, model, left_out)
         if scored == "r2":
-            control.append(_decoded(session, model, left_out, Controls(shift_s=_SHIFT_S)))
+            spoiled = Controls(shift_s=_SHIFT_S)
+            scores[key], shifted = _decoded(session, model, left_out, Controls(), spoiled)
+            control.append(shifted)
         else:
+            (scores[key],) = _decoded(session, model, left_out, Controls())
             control.append(_control(session, rest, left_out, found, number))
     return scores, control
 
@@ -312,9 +314,9 @@ def _model(session: Session, sources: Sequence[Source], found: Mapping[str, Gath
 
 
 def _decoded(
-    session: Session, model: Artifact, sources: Sequence[Source], controls: Controls | None = None
-) -> dict[str, Any]:
-    result = evaluate(
+    session: Session, model: Artifact, sources: Sequence[Source], *controls: Controls
+) -> list[dict[str, Any]]:
+    results = evaluate_each(
         model,
         session.pipeline,
         session.decoder,
@@ -322,7 +324,7 @@ def _decoded(
         session.target.channels if session.target else (),
         controls=controls,
     )
-    return result.metrics
+    return [result.metrics for result in results]
 
 
 def _permuted(gathered: Gathered, session: Session, seed: int) -> Gathered:

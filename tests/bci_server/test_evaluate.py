@@ -5,7 +5,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bci_server.evaluate import Controls, evaluate
+from bci_server.evaluate import Controls, evaluate, evaluate_each
 from bci_server.tally import ClassTally
 from decoders.artifact import Artifact
 from decoders.calibration import calibrate
@@ -89,6 +89,21 @@ def test_permuted_labels_change_the_score_and_nothing_else(sides):
     assert permuted.outputs_sha256 == plain.outputs_sha256
     assert plain.metrics["accuracy"] > 0.9
     assert 0.25 <= permuted.metrics["accuracy"] <= 0.75
+
+
+def test_controls_are_scored_together_as_they_are_alone(sides, velocity):
+    wanted = [Controls(), Controls(permute_seed=1), Controls(threshold=0.6, skip_s=10.0)]
+    shifts = [Controls(shift_s=37.0), Controls()]
+    for model, pipeline, decoder, made, controls in (
+        (sides, CLASSES, Lda(), cued(8, 5), wanted),
+        (velocity, VALUES, Ridge(3, 0.01), followed(), shifts),
+    ):
+        together = evaluate_each(model, pipeline, decoder, [made, made], controls=controls)
+        for result, each in zip(together, controls, strict=True):
+            alone = evaluate(model, pipeline, decoder, [made, made], controls=each)
+            assert result.metrics == alone.metrics
+            assert result.outputs_sha256 == alone.outputs_sha256
+        assert together[0].metrics != together[1].metrics
 
 
 def test_a_trial_that_the_recording_cuts_short_is_not_scored(sides):

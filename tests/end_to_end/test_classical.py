@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import Session, load_session
-from bci_server.evaluate import Controls, Evaluation, evaluate
+from bci_server.evaluate import Controls, Evaluation, evaluate, evaluate_each
 from decoders.calibration import calibrate
 from decoders.features.band_power import BandPower
 from decoders.models.poisson import Poisson
@@ -35,10 +35,11 @@ def test_a_target_follows_from_the_first_counts_of_a_reach(
     trials = Trials({str(k): f"target {k}" for k in range(1, 9)}, 0.0, 0.28)
     pipeline = replace(session.pipeline, stages=Chain(()), trials=trials)
     model = calibrate(pipeline, Poisson(), parts[:1])
-    result = evaluate(model, pipeline, Poisson(), parts[1:])
+    result, permuted = evaluate_each(
+        model, pipeline, Poisson(), parts[1:], controls=[Controls(), Controls(permute_seed=0)]
+    )
     assert result.n_trials == 128
     assert result.metrics["accuracy"] >= 0.92
-    permuted = evaluate(model, pipeline, Poisson(), parts[1:], controls=Controls(permute_seed=0))
     assert permuted.metrics["accuracy"] < 0.25
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bci_server.config import load_session
-from bci_server.evaluate import Controls, evaluate
+from bci_server.evaluate import Controls, evaluate_each
 from decoders.calibration import calibrate
 from devices.adapters.recording import Recording
 from devices.recording.formats import open_recording
@@ -39,14 +39,15 @@ def test_four_movements_and_rest(
     )
     session = load_session(SESSION)
     model = calibrate(session.pipeline, session.decoder, [fit])
-    scores = evaluate(model, session.pipeline, session.decoder, [rest]).metrics
+    controls = [Controls(), Controls(permute_seed=0)]
+    result, permuted = evaluate_each(
+        model, session.pipeline, session.decoder, [rest], controls=controls
+    )
+    scores = result.metrics
     confusion = np.array(scores["confusion"])
     recall = np.diag(confusion) / confusion.sum(axis=1)
     assert recall.mean() >= 0.4  # chance 0.2
     assert recall[scores["labels"].index("rest")] >= 0.6
-    permuted = evaluate(
-        model, session.pipeline, session.decoder, [rest], controls=Controls(permute_seed=0)
-    )
     assert permuted.metrics["accuracy"] < scores["accuracy"] - 0.1
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import load_session
-from bci_server.evaluate import Controls, evaluate
+from bci_server.evaluate import Controls, evaluate_each
 from decoders.calibration import calibrate
 from decoders.models.rnn import Rnn
 from devices.adapters.recording import Recording
@@ -35,9 +35,10 @@ def test_a_small_lstm_follows_the_hand_and_not_another_time(
     assert isinstance(session.decoder, Rnn)
     small = replace(session.decoder, units=32, members=1, epochs=8, batch=32, learning_rate=0.01)
     model = calibrate(session.pipeline, small, [fit], ("vx", "vy"))
+    controls = [Controls(), Controls(shift_s=50.0)]
     said, shifted = (
-        evaluate(model, session.pipeline, small, [rest], controls=controls).metrics["r2"]
-        for controls in (Controls(), Controls(shift_s=50.0))
+        result.metrics["r2"]
+        for result in evaluate_each(model, session.pipeline, small, [rest], controls=controls)
     )
     assert sum(said) / 2 >= 0.70
     assert max(shifted) <= 0.05

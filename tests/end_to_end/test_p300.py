@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import Session, load_session
-from bci_server.evaluate import Controls, evaluate
+from bci_server.evaluate import Controls, Evaluation, evaluate, evaluate_each
 from decoders.artifact import Artifact
 from decoders.calibration import calibrate
 from devices.adapters.recording import Recording
@@ -37,30 +37,30 @@ def first_session(p300: Session, headband: Callable[..., list[Recording]]) -> Ar
     return calibrate(p300.pipeline, p300.decoder, headband(1))
 
 
-def test_a_headband_tells_targets_days_later(
+@pytest.fixture(scope="module")
+def days_later(
     p300: Session, headband: Callable[..., list[Recording]], first_session: Artifact
+) -> list[Evaluation]:
+    """What the first session's model says of the second, scored by its labels and by permuted."""
+    permuted = [Controls(permute_seed=seed) for seed in range(3)]
+    return evaluate_each(
+        first_session, p300.pipeline, p300.decoder, headband(2), controls=[Controls(), *permuted]
+    )
+
+
+def test_a_headband_tells_targets_days_later(
+    first_session: Artifact, days_later: list[Evaluation]
 ) -> None:
     assert first_session.metrics["auc"] >= 0.74
-    result = evaluate(first_session, p300.pipeline, p300.decoder, headband(2))
+    result = days_later[0]
     assert result.n_trials >= 960
     assert result.metrics["auc"] >= 0.70
     assert result.metrics["auc_ci95"][0] > 0.6
     assert result.metrics["cue_to_decision_s"] == pytest.approx(0.8, abs=0.03)
 
 
-def test_permuted_labels_score_chance(
-    p300: Session, headband: Callable[..., list[Recording]], first_session: Artifact
-) -> None:
-    aucs = [
-        evaluate(
-            first_session,
-            p300.pipeline,
-            p300.decoder,
-            headband(2)[:2],
-            controls=Controls(permute_seed=seed),
-        ).metrics["auc"]
-        for seed in range(3)
-    ]
+def test_permuted_labels_score_chance(days_later: list[Evaluation]) -> None:
+    aucs = [result.metrics["auc"] for result in days_later[1:]]
     assert 0.4 < sum(aucs) / 3 < 0.6
 
 

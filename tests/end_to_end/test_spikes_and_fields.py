@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import Session, load_session
-from bci_server.evaluate import Controls, evaluate
+from bci_server.evaluate import Controls, evaluate, evaluate_each
 from decoders.calibration import calibrate
 from decoders.models.ridge import Ridge
 from devices.adapters.recording import Recording
@@ -45,11 +45,12 @@ def test_the_plan_tells_the_target_before_the_hand_moves(made: Make) -> None:
     fit, rest = made(*source, "--to", "0.8"), made(*source, "--from", "0.8")
     model = calibrate(described.pipeline, described.decoder, [fit])
     assert model.metrics["accuracy"] >= 0.98
-    result = evaluate(model, described.pipeline, described.decoder, [rest])
+    controls = [Controls(), Controls(permute_seed=1)]
+    result, control = evaluate_each(
+        model, described.pipeline, described.decoder, [rest], controls=controls
+    )
     assert result.n_trials == 128
     assert result.metrics["accuracy"] >= 0.95
-    permuted = Controls(permute_seed=1)
-    control = evaluate(model, described.pipeline, described.decoder, [rest], controls=permuted)
     assert control.metrics["accuracy"] <= 0.22
 
 
@@ -61,12 +62,11 @@ def test_velocity_in_single_reaches(made: Make, source: str, least: tuple[float,
     fit = made("m1_dad", [source], "spikes", "velocity", "--to", "0.8")
     rest = made("m1_dad", [source], "spikes", "velocity", "--from", "0.8")
     model = calibrate(described.pipeline, described.decoder, [fit], target)
-    result = evaluate(model, described.pipeline, described.decoder, [rest], target)
-    assert all(r2 >= at_least for r2, at_least in zip(result.metrics["r2"], least, strict=True))
-    shifted = Controls(shift_s=200.0)
-    control = evaluate(
-        model, described.pipeline, described.decoder, [rest], target, controls=shifted
+    controls = [Controls(), Controls(shift_s=200.0)]
+    result, control = evaluate_each(
+        model, described.pipeline, described.decoder, [rest], target, controls=controls
     )
+    assert all(r2 >= at_least for r2, at_least in zip(result.metrics["r2"], least, strict=True))
     assert max(control.metrics["r2"]) <= 0.05
 
 

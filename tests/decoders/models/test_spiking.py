@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bci_server.evaluate import Controls, evaluate
+from bci_server.evaluate import Controls, evaluate, evaluate_each
 from decoders.artifact import Artifact
 from decoders.calibration import training_of
 from decoders.decoder import Training
@@ -56,9 +56,9 @@ def test_values_follow_from_counts_and_not_from_those_of_another_time(
     velocity: tuple[Artifact, Pipeline, Made],
 ) -> None:
     model, pipeline, rest = velocity
-    said = evaluate(model, pipeline, VALUES, [rest])
+    controls = [Controls(), Controls(shift_s=20.0)]
+    said, turned = evaluate_each(model, pipeline, VALUES, [rest], controls=controls)
     assert min(said.metrics["r2"]) >= 0.6
-    turned = evaluate(model, pipeline, VALUES, [rest], controls=Controls(shift_s=20.0))
     assert max(turned.metrics["r2"]) <= 0.05
 
 
@@ -84,12 +84,9 @@ def test_classes_follow_from_powers_and_not_from_permuted_labels() -> None:
     )
     model, _ = fitted(CLASSES, pipeline, cued(16))
     judged = cued(24, seed=5)
-    result = evaluate(model, pipeline, CLASSES, [judged])
+    controls = [Controls(), *(Controls(permute_seed=seed) for seed in range(6))]
+    result, *permuted = evaluate_each(model, pipeline, CLASSES, [judged], controls=controls)
     assert result.metrics["accuracy"] >= 0.85
-    permuted = [
-        evaluate(model, pipeline, CLASSES, [judged], controls=Controls(permute_seed=seed))
-        for seed in range(6)
-    ]
     assert 0.3 <= np.mean([p.metrics["accuracy"] for p in permuted]) <= 0.7
 
 
