@@ -175,11 +175,16 @@ def sources(data: Path, folder: Path) -> list[Source]:
     return [
         eight,
         eeg,
-        _spikes(data, folder),
-        _clock_resets(data, folder),
-        replace(eight, name="simulator over LSL", over_lsl=True),
-        replace(eeg, name="eegmmi_s001 over LSL", over_lsl=True),
+        spikes(data, folder),
+        clock_resets(data, folder),
+        over_lsl(eight),
+        over_lsl(eeg),
     ]
+
+
+def over_lsl(source: Source) -> Source:
+    """Return the same sessions on what is sent over LSL."""
+    return replace(source, name=f"{source.name} over LSL", over_lsl=True)
 
 
 def one_session(source: Source, seed: int, folder: Path) -> Outcome:
@@ -370,7 +375,8 @@ def _eeg(data: Path, folder: Path) -> Source:
     return Source("eegmmi_s001", session, device)
 
 
-def _spikes(data: Path, folder: Path) -> Source:
+def spikes(data: Path, folder: Path) -> Source:
+    """Return sessions on a macaque's spikes."""
     file = folder / "m1.xdf"
     root = Path(__file__).resolve().parents[1]
     script = root / "examples" / "datasets" / "m1_stevenson.py"
@@ -400,7 +406,8 @@ def _spikes(data: Path, folder: Path) -> Source:
     return Source("m1_stevenson", session, device)
 
 
-def _clock_resets(data: Path, folder: Path) -> Source:
+def clock_resets(data: Path, folder: Path) -> Source:
+    """Return sessions on a recording whose clock was reset."""
     file = data / "xdf_lsl" / "clock_resets.xdf"
 
     def device(seed: int) -> Recording:

@@ -13,7 +13,14 @@ from bci_server.cli.outcome import CommandError
 from bci_server.compare import compare
 from bci_server.config import parse_session
 from bci_server.replay import recorded_session, replay
-from benchmarks.replay_exact import one_session, run_session, sources
+from benchmarks.replay_exact import (
+    clock_resets,
+    one_session,
+    over_lsl,
+    run_session,
+    simulator,
+    spikes,
+)
 from decoders.artifact import Artifact, ArtifactError
 from decoders.calibration import calibrate
 from decoders.stage import Mismatch
@@ -25,17 +32,24 @@ from devices.recording.recorded import Recorded
 
 
 @pytest.fixture(scope="module")
-def every(shared_data, tmp_path_factory, lsl):
-    """Each source of `benchmarks/replay_exact.py`, with its model."""
-    found = sources(shared_data, tmp_path_factory.mktemp("models"))
-    return {source.name: source for source in found}
+def simulated(tmp_path_factory):
+    """A session on the simulator, with its model."""
+    return simulator(tmp_path_factory.mktemp("models"))
 
 
-@pytest.mark.parametrize(
-    "name", ["simulator", "m1_stevenson", "clock_resets", "simulator over LSL"]
-)
-def test_what_was_said_live_is_said_again(every, name, tmp_path):
-    outcome = one_session(every[name], 3, tmp_path)
+SOURCES = {
+    "simulator": lambda simulated, data, folder: simulated,
+    "m1_stevenson": lambda simulated, data, folder: spikes(data, folder),
+    "clock_resets": lambda simulated, data, folder: clock_resets(data, folder),
+    "simulator over LSL": lambda simulated, data, folder: over_lsl(simulated),
+}
+
+
+@pytest.mark.usefixtures("lsl")
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_was_said_live_is_said_again(simulated, shared_data, name, tmp_path):
+    source = SOURCES[name](simulated, shared_data, tmp_path)
+    outcome = one_session(source, 3, tmp_path)
     assert outcome.n_events
     assert outcome.n_markers
     assert outcome.replayed.n_outputs > 100
@@ -44,19 +58,17 @@ def test_what_was_said_live_is_said_again(every, name, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def recording(every, tmp_path_factory):
+def recording(simulated, tmp_path_factory):
     """A recorded session of the simulator."""
-    folder = tmp_path_factory.mktemp("recording")
-    return run_session(every["simulator"], 1, folder)
+    return run_session(simulated, 1, tmp_path_factory.mktemp("recording"))
 
 
 @pytest.fixture(scope="module")
-def other_model(every, tmp_path_factory):
+def other_model(simulated, tmp_path_factory):
     """Another kind of decoder, fitted to the same kind of session."""
-    source = every["simulator"]
-    body = source.session.text.replace("tangent_space", "mdm")
+    body = simulated.session.text.replace("tangent_space", "mdm")
     session = parse_session(body, tmp_path_factory.mktemp("other"))
-    fit = replace(source.device(7), speed=math.inf)
+    fit = replace(simulated.device(7), speed=math.inf)
     model = session.model.with_name("model-mdm")
     calibrate(session.pipeline, session.decoder, [fit]).save(model)
     return model

@@ -14,14 +14,15 @@ from tests.bci_server.test_supervisor import runtime, serve
 __all__ = ["runtime", "serve", "start"]
 
 
-@pytest.fixture
-def session(tmp_path):
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
     """A session file whose device is the replay of a session, at a hundredth of its speed."""
-    source = simulator(tmp_path)
-    path = run_session(source, 1, tmp_path)
+    folder = tmp_path_factory.mktemp("replayed")
+    source = simulator(folder)
+    path = run_session(source, 1, folder)
     device = f'kind = "replay"\npath = "{path}"\nspeed = 0.01'
     text = source.session.text.replace('kind = "simulator_eeg"', device)
-    file = tmp_path / "replayed.toml"
+    file = folder / "replayed.toml"
     file.write_text(text.replace("stall_ms = 2000", "stall_ms = 300"))
     return file
 
