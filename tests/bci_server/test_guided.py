@@ -33,10 +33,10 @@ kind = "bandpass"
 low_hz = 8.0
 high_hz = 30.0
 [[stages]]
-kind = "covariance"
+kind = "log_power"
 window_s = 1.0
 [decoder]
-kind = "mdm"
+kind = "lda"
 model = "models/demo"
 [trials]
 labels = { left = "left", right = "right", links = "left" }

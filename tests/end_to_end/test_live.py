@@ -2,10 +2,11 @@
 
 ``bci stream`` → LSL → ``bci serve`` → WebSocket → the Python client, faster than real time. Every
 stage and decoder is cut at random in the contract suites; here, one decoder of each kind travels
-the whole way, in chunks of one sample to one second.
+the whole way, one in chunks of one sample, the other in chunks of one second.
 """
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +86,25 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return calibrated(tmp_path_factory.mktemp("values"), VALUES, device, ("vx", "vy"))
 
 
-def offline(session: Session, device: Device) -> dict[int, Output]:
-    """Return what the decoder says of the device's samples, by the sample at which it does."""
+def offline(
+    session: Session, device: SimulatorEeg | SimulatorReach, *chunks_s: float
+) -> dict[int, Output]:
+    """Return what the decoder says of the device's samples, by the sample at which it does.
+
+    However they are cut: in chunks of each of `chunks_s` it is the same.
+    """
     artifact = Artifact.load(session.model)
-    said = {}
-    with threadpool_limits(limits=1), device.open() as stream:
-        run = artifact.run(stream.signal, session.pipeline, session.decoder)
-        for chunk, markers, _ in read_all(stream):
-            for decoded in run.feed(chunk, markers):
-                said.update((decoded.moment.sample, output) for output in decoded.outputs)
-    return said
+    every = []
+    for chunk_s in chunks_s:
+        said: dict[int, Output] = {}
+        with threadpool_limits(limits=1), replace(device, chunk_s=chunk_s).open() as stream:
+            run = artifact.run(stream.signal, session.pipeline, session.decoder)
+            for chunk, markers, _ in read_all(stream):
+                for decoded in run.feed(chunk, markers):
+                    said.update((decoded.moment.sample, output) for output in decoded.outputs)
+        every.append(said)
+    assert all(said == every[0] for said in every)
+    return every[0]
 
 
 def over_the_line(file: Path, kind: str, chunk_s: float, *options: str) -> Received:
@@ -113,12 +123,11 @@ def compare(received: dict[int, Any], expected: dict[int, Any], seqs: list[int])
 
 
 @pytest.mark.usefixtures("lsl")
-@pytest.mark.parametrize("chunk_s", [0.004, 0.037, 1.0])
-def test_a_decoder_of_classes_says_live_what_it_says_offline(classes: Path, chunk_s: float) -> None:
-    device = SimulatorEeg(n_channels=8, seed=2, speed=math.inf, duration_s=25.0, chunk_s=1.0)
-    expected = offline(load_session(classes), device)
+def test_a_decoder_of_classes_says_live_what_it_says_offline(classes: Path) -> None:
+    device = SimulatorEeg(n_channels=8, seed=2, speed=math.inf, duration_s=25.0)
+    expected = offline(load_session(classes), device, 0.004, 0.037, 1.0)
     options = ("--n-channels", "8", "--seed", "2", "--duration-s", "25")
-    got = over_the_line(classes, "simulator_eeg", chunk_s, *options)
+    got = over_the_line(classes, "simulator_eeg", 0.004, *options)
     compare(
         {p.sample: (p.probabilities, p.decision, p.cue_sample) for p in got.predictions},
         {s: (o.probabilities, o.decision, o.cue_sample) for s, o in expected.items()},
@@ -130,12 +139,11 @@ def test_a_decoder_of_classes_says_live_what_it_says_offline(classes: Path, chun
 
 
 @pytest.mark.usefixtures("lsl")
-@pytest.mark.parametrize("chunk_s", [0.02, 0.35, 1.0])
-def test_a_decoder_of_values_says_live_what_it_says_offline(values: Path, chunk_s: float) -> None:
-    device = SimulatorReach(n_units=96, seed=2, speed=math.inf, duration_s=25.0, chunk_s=1.0)
-    expected = offline(load_session(values), device)
+def test_a_decoder_of_values_says_live_what_it_says_offline(values: Path) -> None:
+    device = SimulatorReach(n_units=96, seed=2, speed=math.inf, duration_s=25.0)
+    expected = offline(load_session(values), device, 0.02, 0.35, 1.0)
     options = ("--n-units", "96", "--seed", "2", "--duration-s", "25")
-    got = over_the_line(values, "simulator_reach", chunk_s, *options)
+    got = over_the_line(values, "simulator_reach", 1.0, *options)
     compare(
         {c.sample: c.decoded for c in got.commands},
         {s: o.values for s, o in expected.items()},

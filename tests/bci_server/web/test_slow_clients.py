@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from bci_server.sockets import PromptProtocol
-from tests.bci_server.web.web_place import command, marker, serving, signal, until
+from tests.bci_server.web.web_place import check, command, marker, serving, signal, until
 
 pytestmark = pytest.mark.anyio
 
@@ -107,8 +107,10 @@ async def test_the_oldest_signal_is_dropped_and_the_count_told(place):
         for n in range(400):
             place.publish(signal(n, n=200))
         got = [await ws.receive()]
-        while got[-1]["sample"] != 399:
-            got.append(await ws.receive())
+        async with asyncio.timeout(60):  # each checked against its schema would take long
+            while got[-1]["sample"] != 399:
+                got.append(json.loads(await ws.ws.recv()))
+    check(got[-1])
     assert sum(m["dropped"] for m in got) + len(got) == 400
     assert [m["seq"] for m in got] == sorted(m["seq"] for m in got)
 
