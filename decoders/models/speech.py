@@ -7,7 +7,9 @@ from typing import Literal
 
 from decoders.decoder import Decoding, Training, Weights
 from decoders.speech.gru_arrays import of_day
-from decoders.speech.gru_step import SpokenSteps
+from decoders.speech.gru_graph_step import NOW, GraphGru
+from decoders.speech.gru_step import SplitGru
+from decoders.speech.spoken_steps import SpokenSteps
 from decoders.training.journal import Journal
 from decoders.training.spoken_recipe import SpokenTrained
 from devices.signal import Signal
@@ -73,4 +75,5 @@ class Speech(SpokenTrained):
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
     ) -> Decoding:
         """Start a run."""
-        return SpokenSteps(labels, signal.n_channels, weights)
+        steps = GraphGru(weights) if NOW in weights else SplitGru(weights)
+        return SpokenSteps(labels, signal.n_channels, weights, steps)

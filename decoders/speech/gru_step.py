@@ -7,20 +7,15 @@ about a third of the work only. The sums are the same, in the same order, howeve
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.decoder import Moment, Weights
-from decoders.linear import check_width
-from decoders.output import Output, Prediction
+from decoders.decoder import Weights
 from decoders.speech.gru_arrays import DAY_BIAS, DAY_WEIGHT, floats
-from decoders.speech.gru_graph_step import NOW, GraphGru
-from devices.signal import Chunk
 
-__all__ = ["DayLayer", "SplitGru", "SpokenSteps", "softmax"]
+__all__ = ["DayLayer", "SplitGru", "sigmoid"]
 
 Floats = NDArray[np.float32]
 
@@ -130,7 +125,7 @@ class SplitGru:
                 share = self._deeper[layer - 1] @ self._state[layer - 1]
             share += self._input_bias[layer]
             ahead, state = self._ahead[layer], self._state[layer]
-            gates = _sigmoid(share[: 2 * units] + ahead[: 2 * units])
+            gates = sigmoid(share[: 2 * units] + ahead[: 2 * units])
             new = np.tanh(share[2 * units :] + gates[:units] * ahead[2 * units :])
             state -= new
             state *= gates[units:]
@@ -139,43 +134,7 @@ class SplitGru:
         return self._output @ self._state[-1] + self._output_bias
 
 
-class SpokenSteps:
-    """The decoding: a prediction over the phonemes at the end of each step, nothing between.
-
-    Parameters
-    ----------
-    labels
-        The classes.
-    n_features
-        Of a row.
-    weights
-        As `decoders.speech.gru_arrays` says.
-    """
-
-    def __init__(self, labels: tuple[str, ...], n_features: int, weights: Weights) -> None:
-        check_width(n_features, len(weights["mean"]))
-        self._labels = labels
-        self._day = DayLayer(weights)
-        self._steps = GraphGru(weights) if NOW in weights else SplitGru(weights)
-
-    def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
-        """Return what was said in the steps that end in this block."""
-        return tuple(self._said(chunk))
-
-    def _said(self, chunk: Chunk) -> Iterator[Output]:
-        for row in chunk.values:
-            scores = self._steps(self._day(row))
-            if scores is not None:
-                yield Prediction(self._labels, tuple(softmax(scores).tolist()))
-
-
-def softmax(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return probabilities, along the last axis."""
-    above = scores.astype(np.float64)
-    odds: NDArray[np.float64] = np.exp(above - above.max(axis=-1, keepdims=True))
-    return odds / odds.sum(axis=-1, keepdims=True)
-
-
-def _sigmoid(x: Floats) -> Floats:
+def sigmoid(x: Floats) -> Floats:
+    """Return the logistic function of each number."""
     # By the hyperbolic tangent: the exponential would overflow.
     return np.float32(0.5) * np.tanh(np.float32(0.5) * x) + np.float32(0.5)
