@@ -5,8 +5,9 @@ waits for: from that row to the scores. What is done when other rows come is bes
 the longest of a step's other rows. A step in one piece has all of it on the critical path.
 
 The shape of the public Brain-to-Text '25 baseline (512 features, 5 layers of 768 units, 32.8
-million parameters) has random weights: what it says does not change what it costs. With `--model`
-and `--recording` the error rates of a trained model are told for each way to compute it.
+million parameters) has random weights: what it says does not change what it costs. So has the
+Conformer, whose step is in one piece. With `--model` and `--recording` the error rates of a trained
+model are told for each way to compute it.
 
     python benchmarks/speech_step.py
     python benchmarks/speech_step.py --steps 500 --model MODEL --session SESSION --recording FILE
@@ -33,13 +34,18 @@ from threadpoolctl import threadpool_limits  # noqa: E402
 
 from bci_server.scheduling import raise_priority  # noqa: E402
 from decoders.decoder import Weights  # noqa: E402
-from decoders.networks.speech_gru import GruShape, SpeechGru  # noqa: E402
+from decoders.networks.speech_conformer import ConformerShape, SpeechConformer  # noqa: E402
+from decoders.networks.speech_gru import GruShape, SpeechGru, Utterances  # noqa: E402
 from decoders.networks.standard import Standardized  # noqa: E402
 from decoders.onnx_graph import GRAPH, open_graph  # noqa: E402
+from decoders.speech.conformer_arrays import BLOCKS  # noqa: E402
+from decoders.speech.conformer_step import ConformerSteps  # noqa: E402
 from decoders.speech.gru_arrays import floats  # noqa: E402
 from decoders.speech.gru_graph_step import GraphGru  # noqa: E402
 from decoders.speech.gru_step import DayLayer, SplitGru  # noqa: E402
+from decoders.training import conformer_arrays  # noqa: E402
 from decoders.training.export import quantized  # noqa: E402
+from decoders.training.front_arrays import standard_of  # noqa: E402
 from decoders.training.gru_arrays import arrays_of, network_of, shape_of  # noqa: E402
 from decoders.training.gru_graphs import halves, whole  # noqa: E402
 
@@ -52,6 +58,7 @@ Steps = Callable[[Floats], Floats | None]
 
 SHAPES = {
     "small": GruShape(256, 64, units=256, layers=3),
+    "conformer": ConformerShape(256, 48),
     "32.8 M": GruShape(512),
 }
 
@@ -133,13 +140,36 @@ WAYS: dict[str, Callable[[Weights], Steps]] = {
     "ONNX Runtime int8, one piece": lambda weights: in_one_graph(weights, bits=8),
     "ONNX Runtime int8, split (live)": lambda weights: in_two_graphs(weights, bits=8),
 }
+CONFORMER_WAYS: dict[str, Callable[[Weights], Steps]] = {"numpy, one piece (live)": ConformerSteps}
 
 
-def random_weights(shape: GruShape) -> Weights:
+def is_conformer(weights: Weights) -> bool:
+    """Return whether the arrays are of a Conformer."""
+    return f"{BLOCKS}norm.weight" in weights
+
+
+def ways_of(weights: Weights) -> dict[str, Callable[[Weights], Steps]]:
+    """Return all that a step of such a network can be computed by."""
+    return CONFORMER_WAYS if is_conformer(weights) else WAYS
+
+
+def random_weights(shape: GruShape | ConformerShape) -> Weights:
     """Return the arrays of a network that has learned nothing."""
     torch.manual_seed(0)
     standard = Standardized(np.zeros(shape.features, "f4"), np.ones(shape.features, "f4"))
+    if isinstance(shape, ConformerShape):
+        return conformer_arrays.arrays_of(SpeechConformer(shape), standard, (0,))
     return arrays_of(SpeechGru(shape), standard, (0,))
+
+
+def in_one_pass(weights: Weights, rows: Floats) -> Floats:
+    """Return (n_steps, K) scores of torch, of all rows at once."""
+    network_of_arrays = conformer_arrays.network_of if is_conformer(weights) else network_of
+    network, standard = network_of_arrays(weights, 1).eval(), standard_of(weights)
+    with torch.no_grad():
+        read = Utterances(standard(torch.from_numpy(rows))[None], torch.zeros(1).long())
+        said: Floats = network(read)[0].numpy()
+    return said
 
 
 def follow(steps: Steps, day: DayLayer, rows: Floats) -> Floats:
@@ -147,7 +177,7 @@ def follow(steps: Steps, day: DayLayer, rows: Floats) -> Floats:
     return np.array([said for row in rows if (said := steps(day(row))) is not None])
 
 
-def timed(steps: Steps, day: DayLayer, rows: Floats, stride: int) -> tuple[Floats, Floats]:
+def timed(steps: Steps, day: DayLayer, rows: Floats) -> tuple[Floats, Floats]:
     """Return what each step's last row took, and the longest of its other rows, in ms."""
     critical, ahead, longest = [], [], 0.0
     due = time.perf_counter()
@@ -168,16 +198,16 @@ def timed(steps: Steps, day: DayLayer, rows: Floats, stride: int) -> tuple[Float
 
 def measure(name: str, weights: Weights, n_steps: int) -> list[Took]:
     """Return a line for each way."""
-    shape = shape_of(weights)
+    patch, stride = (int(n) for n in weights["steps"])
     rng = np.random.default_rng(1)
-    n_rows = shape.patch + shape.stride * (n_steps + WARM_UP)
-    rows = rng.standard_normal((n_rows, shape.features)).astype(np.float32)
+    n_rows = patch + stride * (n_steps + WARM_UP)
+    rows = rng.standard_normal((n_rows, len(weights["mean"]))).astype(np.float32)
     day = DayLayer(weights)
-    meant = follow(in_torch(weights), day, rows[:400])
+    meant = in_one_pass(weights, rows[:400])
     lines = []
-    for way, start in WAYS.items():
+    for way, start in ways_of(weights).items():
         differs = float(np.abs(follow(start(weights), day, rows[:400]) - meant).max())
-        critical, ahead = timed(start(weights), day, rows, shape.stride)
+        critical, ahead = timed(start(weights), day, rows)
         p50, p99 = np.percentile(critical, [50, 99])
         before = np.percentile(ahead, [50, 99])
         lines.append(Took(name, way, p50, p99, critical.max(), before[0], before[1], differs))
@@ -187,13 +217,13 @@ def measure(name: str, weights: Weights, n_steps: int) -> list[Took]:
 
 def print_head() -> None:
     """Print the table's first line."""
-    print(f"{'network':8} {'computed':32} {'p50':>7} {'p99':>7} {'worst':>7}", end=" ")
+    print(f"{'network':9} {'computed':32} {'p50':>7} {'p99':>7} {'worst':>7}", end=" ")
     print(f"{'ahead50':>8} {'ahead99':>8} {'differs':>9}")
 
 
 def print_line(took: Took) -> None:
     """Print one line of the table."""
-    print(f"{took.network:8} {took.computed:32} {took.p50:7.2f} {took.p99:7.2f}", end=" ")
+    print(f"{took.network:9} {took.computed:32} {took.p50:7.2f} {took.p99:7.2f}", end=" ")
     print(f"{took.worst:7.2f} {took.ahead_p50:8.2f} {took.ahead_p99:8.2f} {took.differs:9.1e}")
 
 
@@ -214,7 +244,7 @@ def error_rates(args: argparse.Namespace) -> dict[str, float]:
     day, found = DayLayer(artifact.weights), utterances(training)
     rows = training.features.astype(np.float32)
     rates = {}
-    for way, start in WAYS.items():
+    for way, start in ways_of(artifact.weights).items():
         steps = start(artifact.weights)
         said = [greedy(follow(steps, day, rows[u.first : u.end])) for u in found]
         scores = phoneme_scores([u.phonemes for u in found], said)

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from decoders.decoder import Weights
 from decoders.networks.speech_gru import GruShape, SpeechGru
 from decoders.networks.standard import Standardized
-from decoders.speech.gru_arrays import DAY_BIAS, DAY_WEIGHT, floats, places
+from decoders.speech.gru_arrays import places
+from decoders.training.front_arrays import array_of, front_arrays, front_state, loaded
 
-__all__ = ["arrays_of", "network_of", "shape_of", "standard_of"]
+__all__ = ["arrays_of", "network_of", "shape_of"]
 
 
 def arrays_of(network: SpeechGru, standard: Standardized, days: Sequence[int]) -> Weights:
@@ -28,14 +28,9 @@ def arrays_of(network: SpeechGru, standard: Standardized, days: Sequence[int]) -
         The session of each of its day layers.
     """
     shape, cells = network.shape, network.cells
-    eye = torch.eye(shape.features)
     order = places(shape.patch, shape.stride)
     first = cells.weight_ih_l0.reshape(-1, shape.patch, shape.width)[:, order].transpose(0, 1)
     tensors = {
-        "mean": standard.mean,
-        "inverse": standard.inverse,
-        DAY_WEIGHT: network.day.departures + eye,
-        DAY_BIAS: network.day.biases,
         "input": first,
         "deeper": _stacked(network, "weight_ih", range(1, shape.layers), shape.units),
         "hidden": _stacked(network, "weight_hh", range(shape.layers), shape.units),
@@ -45,12 +40,9 @@ def arrays_of(network: SpeechGru, standard: Standardized, days: Sequence[int]) -
         "output": network.scores.weight,
         "output bias": network.scores.bias,
     }
-    if shape.reduced:
-        tensors["reduce"] = network.reduce.weight.T
-    return {name: _array(tensor) for name, tensor in tensors.items()} | {
-        "limit": np.array([standard.limit], np.float32),
-        "days": np.array(days, np.int64),
-        "steps": np.array([shape.patch, shape.stride], np.int64),
+    return {
+        **front_arrays(network, standard, days),
+        **{name: array_of(tensor) for name, tensor in tensors.items()},
     }
 
 
@@ -62,10 +54,7 @@ def network_of(
     network = SpeechGru(shape, days, dropout_in, dropout)
     order = np.argsort(places(shape.patch, shape.stride))
     state = {
-        "day.departures": np.repeat(
-            floats(weights, DAY_WEIGHT)[-1:] - np.eye(shape.features, dtype=np.float32), days, 0
-        ),
-        "day.biases": np.repeat(weights[DAY_BIAS][-1:], days, 0),
+        **front_state(weights, days),
         "cells.weight_ih_l0": weights["input"][order]
         .transpose(1, 0, 2)
         .reshape(3 * shape.units, -1),
@@ -79,12 +68,7 @@ def network_of(
         state[f"cells.weight_hh_l{layer}"] = weights["hidden"][layer]
         state[f"cells.bias_ih_l{layer}"] = weights["input bias"][layer]
         state[f"cells.bias_hh_l{layer}"] = weights["hidden bias"][layer]
-    if shape.reduced:
-        state["reduce.weight"] = weights["reduce"].T
-    network.load_state_dict(
-        {name: torch.from_numpy(np.array(a, np.float32)) for name, a in state.items()}
-    )
-    return network
+    return loaded(network, state)
 
 
 def shape_of(weights: Weights) -> GruShape:
@@ -102,18 +86,7 @@ def shape_of(weights: Weights) -> GruShape:
     )
 
 
-def standard_of(weights: Weights) -> Standardized:
-    """Return what the network's rows pass before."""
-    mean, inverse = (floats(weights, name).copy() for name in ("mean", "inverse"))
-    return Standardized(mean, inverse, float(floats(weights, "limit")[0]))
-
-
 def _stacked(network: SpeechGru, name: str, layers: range, units: int = 0) -> Tensor:
     found = [getattr(network.cells, f"{name}_l{layer}") for layer in layers]
     # One layer alone has no deeper ones.
     return torch.stack(found) if found else torch.zeros(0, 3 * units, units)
-
-
-def _array(tensor: Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = tensor.detach().contiguous().numpy().copy()
-    return array

@@ -8,11 +8,12 @@ import torch
 
 from decoders.decoder import Training, Weights
 from decoders.networks.speech_gru import GruShape, SpeechGru
-from decoders.training.gru_arrays import arrays_of, network_of, standard_of
+from decoders.training.front_arrays import standard_of
+from decoders.training.gru_arrays import arrays_of, network_of
 from decoders.training.gru_graphs import checked_int8
-from decoders.training.journal import SILENT, Journal
+from decoders.training.journal import Journal
 from decoders.training.loop import reproducible
-from decoders.training.spoken import train_spoken
+from decoders.training.spoken_network import learn, learn_days
 
 if TYPE_CHECKING:
     from decoders.models.speech import Speech
@@ -32,22 +33,11 @@ def fit_gru(recipe: Speech, training: Training, journal: Journal) -> Weights:
         recipe.layers,
         len(training.labels),
     )
-    schedule = recipe.schedule(0)
     with reproducible():
-        torch.manual_seed(schedule.seed)
+        torch.manual_seed(recipe.seed)
         network = SpeechGru(shape, len(days), recipe.dropout_in, recipe.dropout)
         standard = recipe.standard(training)
-        train_spoken(
-            network,
-            standard,
-            training,
-            recipe.patches,
-            recipe.disturbance,
-            schedule,
-            recipe.validation,
-            journal,
-            days=days,
-        )
+        learn(recipe, network, standard, training, journal)
         weights = arrays_of(network, standard, days)
         return weights if recipe.precision == "float32" else checked_int8(recipe, weights, training)
 
@@ -57,20 +47,7 @@ def tune_gru(recipe: Speech, training: Training, weights: Weights) -> Weights:
     days = training.session_numbers
     with reproducible():
         network = network_of(weights, len(days), recipe.dropout_in, recipe.dropout)
-        network.requires_grad_(False)
-        network.day.requires_grad_(True)
         standard = standard_of(weights)
-        train_spoken(
-            network,
-            standard,
-            training,
-            recipe.patches,
-            recipe.disturbance,
-            recipe.tune_schedule,
-            recipe.validation,
-            SILENT,
-            days=days,
-            judged_by_loss=True,
-        )
+        learn_days(recipe, network, standard, training)
         # Graphs of the recurrent layers stay as they are: nothing in them is of a day.
         return {**weights, **arrays_of(network, standard, days)}

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from decoders.decoder import Training
 from decoders.models.speech import Speech
+from decoders.models.speech_conformer import SpeechConformer
 from devices.signal import Signal
 from devices.speech.phonemes import CLASSES
 
@@ -46,15 +47,19 @@ def spoken_training(n: int = 12, seed: int = 3, sessions: int = 1, shift: float 
     )
 
 
-def by_torch_of_sentences(recipe: Speech, training: Training) -> NDArray[np.float64]:
+def by_torch_of_sentences(
+    recipe: Speech | SpeechConformer, training: Training
+) -> NDArray[np.float64]:
     """Return what each stretch of sentences says in one pass."""
     import torch
 
     from decoders.networks.speech_gru import Utterances
-    from decoders.training.gru_arrays import network_of, standard_of
+    from decoders.training import conformer_arrays, gru_arrays
+    from decoders.training.front_arrays import standard_of
 
     weights = recipe.fit(training)
-    network, standard = network_of(weights, 1).eval(), standard_of(weights)
+    arrays = gru_arrays if isinstance(recipe, Speech) else conformer_arrays
+    network, standard = arrays.network_of(weights, 1).eval(), standard_of(weights)
     with torch.no_grad():
         said = [
             network(Utterances(standard(torch.from_numpy(rows))[None], torch.zeros(1).long()))[0]

@@ -11,7 +11,8 @@ from decoders.networks.standard import Standardized
 from decoders.speech.gru_arrays import of_day
 from decoders.speech.gru_graph_step import NOW, GraphGru
 from decoders.speech.gru_step import DayLayer, SplitGru
-from decoders.training.gru_arrays import arrays_of, network_of, standard_of
+from decoders.training.front_arrays import standard_of
+from decoders.training.gru_arrays import arrays_of, network_of
 from decoders.training.gru_graphs import halves
 
 F = 6
