@@ -63,10 +63,16 @@ $(VENV)/.pip: | $(BIN)/python
 	$(PIP) install --upgrade 'pip>=25.1'
 	@touch $@
 
+# pip would compile on one processor, for half of its time. A few files of packages are for other
+# versions of Python and do not compile; pip passes them over as well.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+
 $(DEMO): pyproject.toml constraints.txt $(VENV)/.pip
-	$(PIP) install --constraint constraints.txt --editable '.[fit]'
+	$(PIP) install --no-compile --constraint constraints.txt --editable '.[fit]'
+	@$(COMPILE)
 	@touch $@
 
 $(TEST): pyproject.toml constraints.txt $(VENV)/.pip
-	$(PIP) install --constraint constraints.txt --editable '.[fit,deep,spiking,speech,brainflow,liblsl,export,mcap]' --group dev
+	$(PIP) install --no-compile --constraint constraints.txt --editable '.[fit,deep,spiking,speech,brainflow,liblsl,export,mcap]' --group dev
+	@$(COMPILE)
 	@touch $@ $(DEMO)
