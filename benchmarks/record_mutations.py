@@ -192,13 +192,13 @@ def run_one(original: Original, rng: Rng, folder: Path) -> tuple[str, str]:
     return name, "harmless" if report.sha256 == original.sha256 else "silent"
 
 
-def run(count: int, seed: int) -> dict[str, Counter[str]]:
-    """Apply `count` mutations; return how each kind of them ended."""
+def run(count: int, seed: int, seconds: float = 5.0) -> dict[str, Counter[str]]:
+    """Apply `count` mutations to a recording; return how each kind of them ended."""
     rng = np.random.default_rng(seed)
     table: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory(prefix="bci-mutations-") as name:
         folder = Path(name)
-        make_recording(folder / "original.xdf", rng)
+        make_recording(folder / "original.xdf", rng, seconds)
         original = load(folder / "original.xdf")
         for _ in range(count):
             work = folder / "work"

@@ -9,7 +9,6 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils import estimator_checks
 
 from bci_server.config import load_session
 from bci_server.estimator import SessionClassifier
@@ -119,6 +118,8 @@ def test_it_is_cloned_searched_and_cross_validated(session: Path):
     ],
 )
 def test_checks_of_scikit_learn(session: Path, check: str):
+    from sklearn.utils import estimator_checks  # takes seconds
+
     model = SessionClassifier(session, 100.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

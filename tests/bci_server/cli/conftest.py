@@ -1,10 +1,14 @@
 """A session, and recordings of a simulated participant, as files."""
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from bci_server.__main__ import app
+from bci_server.cli.outcome import Exit
 from devices.adapters.simulator_eeg import SimulatorEeg
 from devices.device import EndOfStream
 from devices.recording.xdf_writer import XdfStream, XdfWriter
@@ -50,6 +54,23 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two recordings of one simulated participant who imagines left and right movements."""
     folder = tmp_path_factory.mktemp("recordings")
     return _record(folder / "one.xdf", seed=1), _record(folder / "two.xdf", seed=2)
+
+
+@pytest.fixture(scope="session")
+def fitted(recordings: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The session's decoder, fitted to the first recording."""
+    file = tmp_path_factory.mktemp("fitted") / "session.toml"
+    file.write_text(SESSION)
+    result = CliRunner().invoke(app, ["calibrate", str(file), str(recordings[0])])
+    assert result.exit_code == Exit.OK, result.output
+    return file.with_name("model")
+
+
+@pytest.fixture
+def calibrated(session_file: Path, fitted: Path) -> Path:
+    """The file of a session whose model is there."""
+    shutil.copytree(fitted, session_file.with_name("model"))
+    return session_file
 
 
 def _record(path: Path, seed: int) -> Path:

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner, Result
 
 from bci_server.__main__ import app
@@ -15,13 +14,6 @@ from decoders.stage import Mismatch
 
 def run(command: str, *arguments: object) -> Result:
     return CliRunner(env={"COLUMNS": "200"}).invoke(app, [command, *map(str, arguments)])
-
-
-@pytest.fixture
-def calibrated(session_file: Path, recordings: tuple[Path, Path]) -> Path:
-    result = run("calibrate", session_file, recordings[0])
-    assert result.exit_code == Exit.OK, result.output
-    return session_file
 
 
 def evaluated(*arguments: object) -> dict[str, Any]:

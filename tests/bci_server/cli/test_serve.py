@@ -12,18 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from typer.testing import CliRunner
 
-from bci_server.__main__ import app
 from bci_server.cli.outcome import Exit
 from tests.devices.recording.recordings import record
-
-
-@pytest.fixture
-def calibrated(session_file: Path, recordings: tuple[Path, Path]) -> Path:
-    result = CliRunner().invoke(app, ["calibrate", str(session_file), str(recordings[0])])
-    assert result.exit_code == Exit.OK, result.output
-    return session_file
 
 
 @contextmanager

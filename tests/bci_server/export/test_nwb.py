@@ -18,11 +18,15 @@ from tests.bci_server.export.sessions import (
     write_session,
 )
 
-pynwb = pytest.importorskip("pynwb")
+
+@pytest.fixture
+def pynwb():
+    """The reader; it takes a second to import, which who only collects this need not wait for."""
+    return pytest.importorskip("pynwb")
 
 
 @pytest.fixture
-def exported(tmp_path):
+def exported(pynwb, tmp_path):
     def run(path, **options):
         export([path], "nwb", tmp_path / "out.nwb", **options)
         io = pynwb.NWBHDF5IO(tmp_path / "out.nwb", "r")
@@ -82,6 +86,7 @@ def test_who_and_when_are_there_unless_anonymous(session, exported, tmp_path):
     assert problems(tmp_path / "out.nwb") == []
 
 
+@pytest.mark.usefixtures("pynwb")
 def test_anonymous_files_hold_no_secret(session, tmp_path):
     (report,) = export([session], "nwb", tmp_path / "out.nwb", anonymous=True)
     content = (tmp_path / "out.nwb").read_bytes()
@@ -118,7 +123,7 @@ def test_spike_counts_and_behavior_of_a_real_recording(stevenson, exported, tmp_
     assert problems(tmp_path / "out.nwb") == []
 
 
-def test_real_eeg(switch, eegmmi, tmp_path):
+def test_real_eeg(pynwb, switch, eegmmi, tmp_path):
     export([switch, eegmmi], "nwb", tmp_path / "out", species="Homo sapiens", participant="S1")
     for path in (tmp_path / "out").iterdir():
         assert problems(path) == []

@@ -4,7 +4,6 @@ import asyncio
 import threading
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
 
 from bci_server.asyncapi import asyncapi
@@ -34,6 +33,8 @@ def served():
 
 
 def test_answers_are_as_described(served):
+    import schemathesis  # takes seconds
+
     api = schemathesis.openapi.from_url(f"{served.http}/v1/openapi.json")
     # That one does not end.
     operations = [o.ok() for o in api.exclude(path_regex="/events$").get_all_operations()]

@@ -135,7 +135,7 @@ def test_the_new_file_is_named_after_the_old_one(tmp_path, name, recovered):
 
 
 def test_no_mutation_stays_unnoticed_and_nothing_wrong_is_recovered():
-    outcomes = [o for kind in run(count=100, seed=1).values() for o in kind.elements()]
+    outcomes = [o for kind in run(count=100, seed=1, seconds=2.0).values() for o in kind.elements()]
     assert len(outcomes) == 100
     assert set(outcomes) <= {"detected", "harmless"}
     assert "detected" in outcomes
