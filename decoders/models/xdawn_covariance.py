@@ -108,16 +108,31 @@ def _covariances(
 
 
 class _Tangent:
-    """One epoch → the logarithm of its covariance, whitened, flattened."""
+    """One epoch → the logarithm of its covariance, whitened, flattened.
+
+    What `_covariances` gives, in the same memory each time: the mean responses stay there.
+    """
 
     def __init__(self, weights: Weights, shrinkage: float) -> None:
         self._filters = np.ascontiguousarray(weights["filters"], np.float64)
-        self._prototypes = np.asarray(weights["prototypes"], np.float64)
         whitening = np.ascontiguousarray(weights["whitening"], np.float64)
-        self._logarithm = Logarithm(len(whitening), whitening)
-        self._shrinkage = shrinkage
+        prototypes = np.asarray(weights["prototypes"], np.float64)
+        n, n_steps = len(whitening), prototypes.shape[1]
+        self._both = np.empty((n, n_steps))
+        self._both[: len(prototypes)] = prototypes - prototypes.mean(axis=1, keepdims=True)
+        self._seen = self._both[len(prototypes) :]
+        self._covariance = np.empty((n, n))
+        self._diagonal = self._covariance.ravel()[:: n + 1]
+        self._scale = (1 - shrinkage) / n_steps
+        self._sum_to_mean = shrinkage / (n_steps * n)
+        self._logarithm = Logarithm(n, whitening)
 
     def __call__(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
-        epoch = row.reshape(1, self._filters.shape[1], -1)
-        (covariance,) = _covariances(self._filters @ epoch, self._prototypes, self._shrinkage)
+        seen, both, covariance = self._seen, self._both, self._covariance
+        np.dot(self._filters, row.reshape(self._filters.shape[1], -1), out=seen)
+        seen -= seen.mean(axis=1, keepdims=True)
+        np.dot(both, both.T, out=covariance)
+        added = self._diagonal.sum() * self._sum_to_mean
+        covariance *= self._scale
+        self._diagonal += added
         return self._logarithm.of(covariance)
