@@ -45,6 +45,7 @@ PEER_OF = {
     "tangent_space on narrow bands": "MOABB SSVEP TS+LR",
     "mdm on bands of 1 Hz": "MOABB SSVEP MDM",
     "xdawn_covariance": "MOABB XDAWNCov+TS+LR",
+    "xdawn_covariance, the peer's settings": "MOABB XDAWNCov+TS+LR",
     "lda": "shrinkage LDA on samples",
 }
 

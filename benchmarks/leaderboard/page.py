@@ -25,6 +25,7 @@ leaderboard`](cli.md#bci-leaderboard).
   velocities, the truth turned by 30 s: it must be at chance.
 - Fit: processor seconds of one fit on all recordings. Step: of the decoder alone, on its own rows,
   one each 20 ms and the core idle between; `--times` takes both anew, for all cells that are there.
+  Empty: scored on a machine that was busy with other things, and not timed yet.
 - Many decoders were compared on the same test parts: the best of a table is the best of many, and
   no session file was changed for it.
 
@@ -63,13 +64,13 @@ def _page(cells: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 def _row(cell: dict[str, Any]) -> str:
     low, high = cell["ci95"]
-    ours = cell["of"] == "ours"
+    timed = "p50_ms" in cell
     took = [
-        f"{cell['fit_s']:.2f}" if ours else "",
-        f"{cell['p50_ms']:.2f} / {cell['p99_ms']:.2f}" if ours else "",
-        f"{cell['model_kb']:.1f}" if ours else "",
+        f"{cell['fit_s']:.2f}" if timed else "",
+        f"{cell['p50_ms']:.2f} / {cell['p99_ms']:.2f}" if timed else "",
+        f"{cell['model_kb']:.1f}" if timed else "",
     ]
-    name = cell["decoder"] if ours else f"*{cell['decoder']}*"
+    name = cell["decoder"] if cell["of"] == "ours" else f"*{cell['decoder']}*"
     score = f"{cell['value']:.3f} [{low:.3f}, {high:.3f}]"
     return f"| {name} | {score} | {cell['control']:.3f} | {' | '.join(took)} |"
 
@@ -85,6 +86,12 @@ def _split(cell: dict[str, Any]) -> str:
     }.get(cell["split"], f"one {cell['split']} left out, in turn: {', '.join(cell['folds'])}")
 
 
+_LEAST = -0.1
+"""What is lower is drawn at the edge: a score of R² has no floor."""
+
+_OURS, _PEERS = "tab:blue", "tab:orange"
+
+
 def _picture(cells: Sequence[dict[str, Any]], file: Path) -> None:
     import matplotlib
 
@@ -93,25 +100,72 @@ def _picture(cells: Sequence[dict[str, Any]], file: Path) -> None:
     import matplotlib.pyplot as plt
 
     names = list(dict.fromkeys(cell["set"] for cell in cells))
-    figure, axes = plt.subplots(figsize=(9, 0.45 * len(names) + 1.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(11, 0.5 * len(names) + 1.2), layout="constrained")
     for at, name in enumerate(names):
-        for cell in (c for c in cells if c["set"] == name):
-            ours = cell["of"] == "ours"
-            axes.plot(
-                max(cell["value"], -0.1),
-                at + (-0.12 if ours else 0.12),
-                "o" if ours else "D",
-                color="tab:blue" if ours else "tab:orange",
-                alpha=0.6,
-                markersize=5,
-            )
-            axes.plot(cell["chance"], at, "|", color="black", markersize=14)
-            axes.plot(max(cell["control"], -0.1), at, "x", color="gray", markersize=4, alpha=0.5)
-    axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
-    axes.set_xlim(-0.12, 1.02)
-    axes.set_xlabel("accuracy, AUC or R²")
+        rows = [cell for cell in cells if cell["set"] == name]
+        if at % 2:
+            axes.axhspan(at - 0.5, at + 0.5, color="black", alpha=0.04, linewidth=0)
+        _line(axes, at, [c for c in rows if c["of"] == "ours"], -0.2, "o", _OURS)
+        _line(axes, at, [c for c in rows if c["of"] != "ours"], 0.2, "D", _PEERS)
+        axes.plot([rows[0]["chance"]] * 2, [at - 0.4, at + 0.4], color="black", linewidth=1.2)
+    axes.set_yticks(range(len(names)), [_counted(name, cells) for name in names])
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(_LEAST - 0.02, 1.02)
+    axes.set_xlabel(f"accuracy, AUC or R² (what is below {_LEAST} is drawn there)")
     axes.grid(axis="x", alpha=0.3)
-    axes.set_title("● ours, live path   ◆ peers, offline   | chance   × control", fontsize=9)
-    figure.savefig(file, metadata={"Date": None})
+    _legend(axes)
+    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
     plt.close(figure)
+
+
+def _line(
+    axes: Any, at: int, cells: Sequence[dict[str, Any]], shift: float, marker: str, color: str
+) -> None:
+    """Draw one set's decoders, theirs or ours, their controls, and the name of the best."""
+    if not cells:
+        return
+    heights = [at + shift] * len(cells)
+    controls = [max(cell["control"], _LEAST) for cell in cells]
+    axes.plot(controls, heights, "x", color="gray", markersize=4, alpha=0.5)
+    values = [max(cell["value"], _LEAST) for cell in cells]
+    axes.plot(values, heights, marker, color=color, alpha=0.5, markersize=6, markeredgewidth=0)
+    best = max(cells, key=lambda cell: cell["value"])
+    low, high = best["ci95"]
+    axes.plot([max(low, _LEAST), high], [at + shift] * 2, color=color, linewidth=1.2, alpha=0.8)
+    axes.annotate(
+        f"{best['value']:.2f}  {best['decoder']}",
+        (1.01, at + shift),
+        xycoords=("axes fraction", "data"),
+        va="center",
+        fontsize=8,
+        color=color,
+        annotation_clip=False,
+    )
+
+
+def _counted(name: str, cells: Sequence[dict[str, Any]]) -> str:
+    of = [cell["of"] for cell in cells if cell["set"] == name]
+    return f"{name}\n{of.count('ours')} of ours, {len(of) - of.count('ours')} of peers"
+
+
+def _legend(axes: Any) -> None:
+    from matplotlib.lines import Line2D
+
+    def key(label: str, color: str, marker: str, line: str = "none") -> Line2D:
+        return Line2D([], [], color=color, marker=marker, linestyle=line, label=label)
+
+    axes.legend(
+        handles=[
+            key("ours, by the live path", _OURS, "o"),
+            key("peers, offline", _PEERS, "D"),
+            key("95 % interval of the best", "dimgray", "", "-"),
+            key("labels permuted, or truth turned", "gray", "x"),
+            key("chance", "black", "|"),
+        ],
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=5,
+        fontsize=8,
+        frameon=False,
+    )

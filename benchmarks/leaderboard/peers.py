@@ -278,6 +278,12 @@ MU_BETA = [(8.0, 32.0)]
 AROUND = [(12.5, 13.5), (16.5, 17.5), (20.5, 21.5)]
 IMAGINED = (0.0, 4.1)
 
+FLASHES = (
+    Peer("MOABB XDAWNCov+MDM", xdawn_mdm, [(1.0, 24.0)], (0.0, 1.0), 128.0),
+    Peer("MOABB XDAWNCov+TS+LR", xdawn_ts, [(1.0, 24.0)], (0.0, 1.0), 128.0),
+    Peer("shrinkage LDA on samples", reg_lda, [(0.5, 15.0)], (0.0, 0.8), 32.0),
+)
+
 PEERS: Mapping[str, Sequence[Peer]] = {
     "imagery": (
         Peer("MOABB CSP+LDA", csp_lda, MU_BETA, IMAGINED),
@@ -297,11 +303,8 @@ PEERS: Mapping[str, Sequence[Peer]] = {
             (0.2, 3.0),
         ),
     ),
-    "p300": (
-        Peer("MOABB XDAWNCov+MDM", xdawn_mdm, [(1.0, 24.0)], (0.0, 1.0), 128.0),
-        Peer("MOABB XDAWNCov+TS+LR", xdawn_ts, [(1.0, 24.0)], (0.0, 1.0), 128.0),
-        Peer("shrinkage LDA on samples", reg_lda, [(0.5, 15.0)], (0.0, 0.8), 32.0),
-    ),
+    "p300": FLASHES,
+    "p300_pair": FLASHES,
     "fingers": (
         Peer("shrinkage LDA on samples", reg_lda, [(0.1, 10.0)], (0.0, 0.5), 20.0),
         Peer("MOABB TS+LR", ts_lr, MU_BETA, (0.0, 0.5)),

@@ -188,7 +188,7 @@ SETS: Sequence[RecordedSet] = (
     RecordedSet("P300 headband, person left out", "p300", "p300", headbands, "person", "auc"),
     RecordedSet(
         "P300 OpenBMI",
-        "p300",
+        "p300_pair",
         "p300",
         converted("openbmi", "openbmi/cnt_p300_off.mat"),
         "within",

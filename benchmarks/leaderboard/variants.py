@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 __all__ = ["VARIANTS", "Variant"]
@@ -118,6 +118,13 @@ P300 = (
         "xdawn_covariance, the peer's settings", XDAWN_COVARIANCE, (WIDE, LONG_EPOCH), LONG_TRIAL
     ),
 )
+# The peer's four filters are the two that there are, where two channels are.
+P300_PAIR = tuple(
+    replace(variant, decoder={**variant.decoder, "filters": 2})
+    if variant.decoder is XDAWN_COVARIANCE
+    else variant
+    for variant in P300
+)
 
 RATES = {"kind": "smooth", "time_constant_s": 0.1}
 FORGETTING = {"kind": "zscore", "time_constant_s": 60.0, "warm_up_s": 5.0}
@@ -149,6 +156,7 @@ VARIANTS: Mapping[str, Sequence[Variant]] = {
     "ssvep": SSVEP,
     "ssvep_headband": of("logistic", "lda", "svm", "naive_bayes", "mlp"),
     "p300": P300,
+    "p300_pair": P300_PAIR,
     "fingers": of("lda", "logistic", "svm", "naive_bayes", "mlp"),
     "slow_potentials": of("lda", "logistic", "svm", "naive_bayes", "mlp"),
     "velocity": VELOCITY,
