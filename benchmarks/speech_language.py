@@ -9,7 +9,9 @@
 The probabilities are those of a simulated channel (`speech_channel`), or of a network, with
 ``--logits FILE.npz``: ``probabilities`` (n_steps, 41) of all sentences in a row, ``lengths`` in
 steps, and ``texts``. Keys of ``[language]`` are tried with ``--key language_weight=0.6``; tune them
-on ``--sentences train.txt`` only. ``--kaldi`` needs ``pip install kaldi-decoder kaldifst kaldilm``.
+on ``--sentences train.txt`` only. ``--network``, of a language made with ``--neural``, compares the
+perplexities and says how long rescoring takes. ``--kaldi`` needs ``pip install kaldi-decoder
+kaldifst kaldilm``.
 """
 
 from __future__ import annotations
@@ -36,9 +38,12 @@ from decoders.decoder import Moment
 from decoders.output import Prediction, Token
 from decoders.speech.building import build, english
 from decoders.speech.ctc import Edits, edits, greedy
-from decoders.speech.folder import LanguageFolder
+from decoders.speech.folder import NEXT_WORD, LanguageFolder
+from decoders.speech.kneser_ney import END
 from decoders.speech.language import Language, Loaded
-from decoders.speech.search import Search, Weighing
+from decoders.speech.next_word import NextWord
+from decoders.speech.rescoring import Rescoring
+from decoders.speech.search import LN_10, Readings, Search, Weighing
 from devices.speech.phonemes import BOUNDARY, CLASSES, phoneme_ids
 from devices.speech.pronunciation import phonemes_of
 
@@ -201,6 +206,68 @@ def steadiness(spoken: list[Spoken], said: list[Said]) -> dict[str, Any]:
     }
 
 
+def ends_ms(said: list[Said]) -> dict[str, float]:
+    """Return the processor time of the steps that end an utterance, in ms."""
+    took = [each.cpu_s[step] for each in said for step, token in each.tokens if token.segment_final]
+    return spread(1e3 * np.array(took))
+
+
+def perplexities(loaded: Loaded, network: NextWord, texts: list[str]) -> dict[str, Any]:
+    """Return the perplexity of sentences and their ends: n-gram model, network, and mixtures.
+
+    Words that the lexicon lacks are left out of all; the network's is without those, too, that only
+    the n-gram model knows.
+    """
+    lexicon = loaded.lexicon
+    numbers = {lexicon.word(i): i for i in range(len(lexicon))}
+    counted: list[float] = []
+    likely: list[float] = []
+    for text in texts:
+        state, hidden = lexicon.model.start(False), network.start
+        for word in (*text.split(), END):
+            number = np.array([network.numbers.get(word, 0)])
+            if word == END:
+                score = lexicon.model.finish(state)[1]
+            elif word in numbers:
+                state, score = lexicon.model.score(state, numbers[word])
+            else:
+                continue
+            known = float(network.log_likely(hidden, number)[0]) if number[0] else math.nan
+            hidden = network.after(hidden, number)
+            counted.append(LN_10 * score)
+            likely.append(known)
+    grams, net = np.array(counted), np.array(likely)
+    known = np.isfinite(net)
+
+    def mixed(share: float) -> float:
+        both = np.logaddexp(math.log1p(-share) + grams, math.log(share) + net)
+        return round(math.exp(-np.where(known, both, grams).mean()), 2)
+
+    return {
+        "words_and_ends": len(grams),
+        "known_to_the_network": int(known.sum()),
+        "n_gram": round(math.exp(-grams.mean()), 2),
+        "n_gram_where_the_network_knows": round(math.exp(-grams[known].mean()), 2),
+        "network": round(math.exp(-net[known].mean()), 2),
+        "mixtures": {share: mixed(share) for share in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)},
+    }
+
+
+def longest_rescoring(loaded: Loaded, network: NextWord) -> dict[str, float]:
+    """Return the processor time, in ms, of rescoring as much as there ever is to rescore."""
+    rescoring = Rescoring(loaded.lexicon, network, 0.5, loaded.language.language_weight)
+    random = np.random.default_rng(SEED)
+    took = []
+    for _ in range(100):
+        words = random.integers(len(loaded.lexicon), size=(100, 12)).astype(np.int32)
+        places = np.zeros(words.shape, np.int64)
+        before = random.integers(len(loaded.lexicon), size=60).tolist()
+        began = time.thread_time()
+        rescoring(Readings(-np.arange(100.0), words, places, places, places.astype(float)), before)
+        took.append(time.thread_time() - began)
+    return spread(1e3 * np.array(took))
+
+
 def spread(values: NDArray[np.floating]) -> dict[str, float]:
     """Return percentiles."""
     return {f"p{q}": round(float(np.percentile(values, q)), 3) for q in (50, 90, 99, 100)}
@@ -319,6 +386,7 @@ def main() -> None:
     parser.add_argument("--key", type=key, action="append", default=[])
     parser.add_argument("--cadence", action="store_true", help="one step every 80 ms, 2 minutes")
     parser.add_argument("--kaldi", action="store_true")
+    parser.add_argument("--network", action="store_true", help="perplexity and time of rescoring")
     parser.add_argument("--quiet", action="store_true", help="silence and noise, too")
     args = parser.parse_args()
     folder = args.language or args.corpus / "english"
@@ -336,6 +404,11 @@ def main() -> None:
     found["streaming_is_whole"] = same_as_whole(spoken, loaded)
     found["step_ms"] = spread(1e3 * took)
     found["step_cpu_ms"] = spread(1e3 * np.array([t for each in said for t in each.cpu_s]))
+    found["end_cpu_ms"] = ends_ms(said)
+    if args.network:
+        network = NextWord.read(folder / NEXT_WORD)
+        found["perplexity"] = perplexities(loaded, network, texts)
+        found["longest_rescoring_cpu_ms"] = longest_rescoring(loaded, network)
     if args.cadence:
         few = spoken[: math.ceil(1500 / np.mean([len(each.heard) for each in spoken]))]
         slow = [speak(loaded, each.heard, STEP / 1e3) for each in few]

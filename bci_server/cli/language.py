@@ -29,6 +29,12 @@ def language(
         list[Path] | None,
         typer.Option(help="Leave out the sentences of this text, and near copies of them."),
     ] = None,
+    neural: Annotated[
+        bool,
+        typer.Option(
+            "--neural", help="Train a network of the next word, too, to weigh sentences with."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
     """Build a language for decoders of speech: a lexicon and an n-gram model.
@@ -45,6 +51,7 @@ def language(
             order=order,
             arpa_file=arpa,
             exclude=exclude or [],
+            neural=neural,
             tell=tell,
         )
     said = {
@@ -55,6 +62,7 @@ def language(
         "read": {"sentences": built.n_sentences, "words": built.n_words},
         "excluded": built.n_excluded,
         "unknown_words": built.n_unknown,
+        "perplexity_of_the_network": built.perplexity,
     }
     if as_json:
         write_json(said)
@@ -66,3 +74,8 @@ def language(
         f"{built.n_unknown:,} are not in the lexicon; {built.n_excluded:,} sentences were held out",
         markup=False,
     )
+    if built.perplexity is not None:
+        results().print(
+            "  a network of the next word, whose perplexity on sentences that it has not seen is "
+            f"{built.perplexity:.1f}"
+        )

@@ -7,12 +7,21 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from decoders.speech import arpa
-from decoders.speech.folder import ARPA, LEXICON, LanguageFolder, write_lexicon, write_manifest
+from decoders.speech import arpa, next_word
+from decoders.speech.folder import (
+    ARPA,
+    LEXICON,
+    NEXT_WORD,
+    LanguageFolder,
+    write_lexicon,
+    write_manifest,
+)
 from decoders.speech.held_out import HeldOut
-from decoders.speech.kneser_ney import BEGIN, END, UNKNOWN, estimate, number
+from decoders.speech.kneser_ney import estimate, number
 from decoders.speech.text import Sentence, sentences
 from decoders.storage import ArtifactError
 from devices.speech.dictionary import Pronunciation, known, vocabulary
@@ -23,7 +32,6 @@ __all__ = ["Built", "build", "english"]
 Dictionary = Mapping[str, tuple[Pronunciation, ...]]
 Tell = Callable[[str, float], None]
 _FEW = 3  # a word outside of the dictionary is taken from so often on: less may be a slip
-_SPECIAL = (UNKNOWN, BEGIN, END)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,9 @@ class Built:
         Words of these that are not in the lexicon.
     n_grams
         Of each order, from 1 on.
+    perplexity
+        Of the network of the next word, on sentences of the text that it has not learned from;
+        None if none was trained.
     """
 
     language: LanguageFolder
@@ -50,6 +61,7 @@ class Built:
     n_excluded: int
     n_unknown: int
     n_grams: tuple[int, ...]
+    perplexity: float | None = None
 
 
 def build(
@@ -60,6 +72,7 @@ def build(
     arpa_file: Path | None = None,
     exclude: Sequence[Path] = (),
     dictionary: Dictionary | None = None,
+    neural: bool = False,
     tell: Tell = lambda what, share: None,
 ) -> Built:
     """Build a language in a new folder.
@@ -78,6 +91,8 @@ def build(
         Text files whose sentences, and near copies of them, the model must not read.
     dictionary
         How words are said; None: as the CMU dictionary has it.
+    neural
+        Train a network of the next word, too; takes minutes, and torch.
     tell
         Told what is being done, and how much of all is done.
 
@@ -86,7 +101,7 @@ def build(
     ArtifactError
         The folder exists, or there is nothing to read.
     FileNotFoundError, ModuleNotFoundError
-        A file or the dictionary is missing.
+        A file, the dictionary or torch is missing.
     """
     if folder.exists():
         raise ArtifactError(f"{folder} is there already; name a new folder or remove it")
@@ -94,6 +109,8 @@ def build(
         raise ArtifactError("a language is made of a text, or of a model with --arpa: name one")
     if order < 1:
         raise ArtifactError(f"the order of a language model is 1 or more, not {order}")
+    if neural:
+        _check_trainable(corpora)
     tell("reading", 0.0)
     held_out = HeldOut(_read(exclude))
     read = list(_read(corpora))
@@ -108,7 +125,7 @@ def build(
         if arpa_file is None:
             lexicon = _lexicon(known_words, counts)
             tell("counting", 0.4)
-            words = [*_SPECIAL, *lexicon]
+            words = [*next_word.SPECIAL, *lexicon]
             tables = estimate(number(said, words), len(words), order)
             tell("writing", 0.7)
             places = arpa.write(part / ARPA, tables, words, _ranks(lexicon))
@@ -119,12 +136,14 @@ def build(
             tell("copying", 0.4)
             n_grams, places = arpa.copy(arpa_file, part / ARPA, _ranks(lexicon))
         write_lexicon(part / LEXICON, ((w, p) for w, ways in lexicon.items() for p in ways))
-        about = {
+        about: dict[str, Any] = {
             "sentences": len(said),
             "words": counts.total(),
             "excluded": len(read) - len(said),
             "ngrams": n_grams,
         }
+        if neural:
+            about["next_word"] = _train_network(part / NEXT_WORD, said, lexicon, tell)
         write_manifest(
             part, order=len(n_grams), n_words=len(lexicon), new_words=places, about=about
         )
@@ -136,7 +155,35 @@ def build(
         len(read) - len(said),
         sum(n for word, n in counts.items() if word not in lexicon),
         n_grams,
+        about["next_word"]["perplexity"] if neural else None,
     )
+
+
+def _check_trainable(corpora: Sequence[Path]) -> None:
+    if not corpora:
+        raise ArtifactError("a network of the next word learns from a text: name one")
+    if find_spec("torch") is None:
+        raise ModuleNotFoundError(
+            "a network of the next word is trained with torch, which is not installed here; "
+            "pip install 'bci-server[deep]', or build the language without"
+        )
+
+
+def _train_network(
+    path: Path, said: Sequence[Sentence], lexicon: Dictionary, tell: Tell
+) -> dict[str, Any]:
+    """Train a network of the next word and write it; return what the manifest says of it."""
+    from decoders.training.next_word import train_next_word
+
+    trained = train_next_word(
+        said, frozenset(lexicon), tell=lambda share: tell("training", min(share, 0.999))
+    )
+    next_word.write(path, trained.words, trained.arrays)
+    return {
+        "words": len(trained.words),
+        "epoch": trained.epoch,
+        "perplexity": round(trained.perplexity, 2),
+    }
 
 
 def _read(paths: Iterable[Path]) -> Iterator[Sentence]:

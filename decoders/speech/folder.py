@@ -2,9 +2,10 @@
 
 ::
 
-    manifest.json    what it is, and the SHA-256 of each file
-    lexicon.txt      WORD <tab> PHONEMES, a line for each pronunciation
-    ngram.arpa       the n-gram language model, which KenLM reads
+    manifest.json           what it is, and the SHA-256 of each file
+    lexicon.txt             WORD <tab> PHONEMES, a line for each pronunciation
+    ngram.arpa              the n-gram language model, which KenLM reads
+    next_word.safetensors   a network of the next word, where one was trained
 
 The n-gram model has words without a meaning of their own, ``<new:LEVEL:NUMBER>``, in whose place a
 user's words are put: KenLM's vocabulary is fixed once it is read.
@@ -22,11 +23,21 @@ from typing import Any
 from decoders.storage import ArtifactError
 from devices.speech.phonemes import phoneme_ids
 
-__all__ = ["ARPA", "FORMAT", "LEXICON", "LanguageFolder", "Lexeme", "new_word", "write_manifest"]
+__all__ = [
+    "ARPA",
+    "FORMAT",
+    "LEXICON",
+    "NEXT_WORD",
+    "LanguageFolder",
+    "Lexeme",
+    "new_word",
+    "write_manifest",
+]
 
 FORMAT = 1
 LEXICON = "lexicon.txt"
 ARPA = "ngram.arpa"
+NEXT_WORD = "next_word.safetensors"
 _MANIFEST = "manifest.json"
 _PIECE = 1 << 20
 
@@ -95,6 +106,11 @@ class LanguageFolder:
     def arpa(self) -> Path:
         """The n-gram model."""
         return self.folder / ARPA
+
+    @property
+    def next_word(self) -> Path | None:
+        """The network of the next word; None if it has none."""
+        return self.folder / NEXT_WORD if NEXT_WORD in self.files else None
 
     @property
     def hash(self) -> str:

@@ -16,7 +16,9 @@ from typing import Literal
 
 from decoders.speech.folder import LanguageFolder, Lexeme, new_word
 from decoders.speech.lexicon import Lexicon
+from decoders.speech.next_word import NextWord
 from decoders.speech.phonemes import Phonemes
+from decoders.speech.rescoring import Rescoring
 from decoders.speech.search import Search, Weighing
 from decoders.speech.speaking import STEP_S, Speaking
 from decoders.speech.spelling import letters
@@ -66,6 +68,9 @@ class Language:
         How likely added words are, a power of ten each: from 0, a rare word, to 4.
     only
         No other words than these.
+    rescore
+        How much a network of the next word counts beside the n-gram model at the end of an
+        utterance, 0 to below 1; 0: not at all. ``bci language --neural`` trains one.
     """
 
     folder: str = ""
@@ -83,6 +88,7 @@ class Language:
     words: tuple[str, ...] = ()
     boost: int = 2
     only: tuple[str, ...] = ()
+    rescore: float = 0.0
 
     def __post_init__(self) -> None:
         if self.mode in ("sentences", "words") and not self.folder:
@@ -98,6 +104,12 @@ class Language:
             raise ValueError(
                 "confidence is from 0 to below 1, and silence between 0.5 and 1; they are "
                 f"{self.confidence} and {self.silence}"
+            )
+        if not 0 <= self.rescore < 1:
+            raise ValueError(f"rescore is from 0 to below 1; it is {self.rescore}")
+        if self.rescore and self.mode != "sentences":
+            raise ValueError(
+                f"rescore weighs the words of a sentence; mode = {self.mode!r} has none"
             )
         if not 0 < self.pause_s < self.longest_s:
             raise ValueError(
@@ -140,7 +152,17 @@ class Language:
                 f"{folder.folder} has places for {lexicon.n_places} new words; words lists "
                 f"{len(self.words)}"
             )
-        return Loaded(self, lexicon, folder.hash)
+        return Loaded(self, lexicon, folder.hash, self._network(folder))
+
+    def _network(self, folder: LanguageFolder) -> NextWord | None:
+        if not self.rescore:
+            return None
+        if folder.next_word is None:
+            raise ArtifactError(
+                f"{folder.folder} has no network of the next word, which rescore = {self.rescore} "
+                "needs; make the folder anew with bci language --neural, or leave rescore out"
+            )
+        return NextWord.read(folder.next_word)
 
 
 class Loaded:
@@ -154,6 +176,8 @@ class Loaded:
         The tree of words and the language model; None where there are no words.
     files
         Hash of the folder's files; empty where none was read.
+    network
+        Of the next word; None: nothing is rescored.
 
     Attributes
     ----------
@@ -161,8 +185,15 @@ class Loaded:
         The new words that every run begins with.
     """
 
-    def __init__(self, language: Language, lexicon: Lexicon | None, files: str = "") -> None:
+    def __init__(
+        self,
+        language: Language,
+        lexicon: Lexicon | None,
+        files: str = "",
+        network: NextWord | None = None,
+    ) -> None:
         self.language, self.lexicon = language, lexicon
+        self._network = network
         self._files = files
         known = language.words if lexicon is not None and lexicon.n_places else ()
         self.words = tuple(new_word_of(said, lexicon) for said in known if lexicon is not None)
@@ -204,7 +235,12 @@ class Loaded:
             is_single=language.mode == "words",
             unit="character" if language.mode == "spelling" else "word",
         )
-        return Words(Search(lexicon, weighing, most), lexicon.word, telling, items)
+        rescoring = None
+        if self._network is not None:
+            weight = language.language_weight
+            rescoring = Rescoring(lexicon, self._network, language.rescore, weight)
+        search = Search(lexicon, weighing, most)
+        return Words(search, lexicon.word, telling, items, rescoring)
 
 
 def _just(only: tuple[str, ...], lexemes: Iterable[Lexeme]) -> Iterator[Lexeme]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from decoders.output import Alternative, Token
 from decoders.speech.confidence import LIKELY, Judged, confidence, judge, shares
+from decoders.speech.rescoring import Rescoring
 from decoders.speech.search import Readings, Search
 from decoders.speech.transcript import Items, Shown
 from decoders.speech.utterance import Utterance
@@ -65,12 +66,20 @@ class Words:
         How they are told.
     items
         Numbers the tokens.
+    rescoring
+        Weighs the readings again at the end of an utterance; None: they stay as they are.
     """
 
     def __init__(
-        self, search: Search, word: Callable[[int], str], telling: Telling, items: Items
+        self,
+        search: Search,
+        word: Callable[[int], str],
+        telling: Telling,
+        items: Items,
+        rescoring: Rescoring | None = None,
     ) -> None:
         self._search, self._word, self._telling = search, word, telling
+        self._rescoring = rescoring
         self._shown = Shown(items, telling.steady)
         self.begin()
 
@@ -80,7 +89,7 @@ class Words:
         self._shown.clear()
         self._steps: list[tuple[int, int]] = []
         self._sure: list[Token] = []  # the words that are final
-        self._n_dropped = 0  # how many of these the search has dropped
+        self._dropped: list[int] = []  # the numbers of those of these that the search has dropped
         self._best: tuple[int, ...] | None = ()
         self._tokens: list[Token] = []
 
@@ -96,6 +105,8 @@ class Words:
     def end(self) -> tuple[list[Token], Utterance | None]:
         """End the utterance; return its last tokens, and what it was: None if without a word."""
         readings = self._allowed(self._search.end(LIKELY))
+        if self._rescoring is not None:
+            readings = self._rescoring(readings, self._dropped)
         rest = self._told(readings)
         self._sure += rest
         if not rest:
@@ -131,14 +142,14 @@ class Words:
             self._best = None
         long = self._n_held and self._search.n_kept > _LONG
         if long and self._search.forget(readings, self._n_held):
-            self._n_dropped = len(self._sure)
+            self._dropped += readings.words[0, : self._n_held].tolist()
             self._best = None
         return [t for token in new for t in self._final(token)]
 
     @property
     def _n_held(self) -> int:
         """How many final words the readings still have."""
-        return len(self._sure) - self._n_dropped
+        return len(self._sure) - len(self._dropped)
 
     def _final(self, token: Token) -> list[Token]:
         is_sure = token.confidence >= self._telling.confidence
@@ -167,7 +178,7 @@ class Words:
 
     def _utterance(self, readings: Readings) -> Utterance:
         between = " " if self._telling.unit == "word" else ""
-        known = [token.text for token in self._sure[: self._n_dropped]]
+        known = [token.text for token in self._sure[: len(self._dropped)]]
         likely: dict[str, float] = {}
         n = self._telling.n_alternatives + 1
         few = shares(readings)[: 2 * n].tolist()

@@ -21,7 +21,21 @@ def test_texts_become_a_language_without_what_is_held_out(tmp_path):
     assert said["read"] == {"sentences": 1, "words": 3}
     assert said["excluded"] == 1
     assert len(said["ngrams"]) == 2
+    assert said["perplexity_of_the_network"] is None
     assert said["hash"] == LanguageFolder.read(tmp_path / "english").hash
 
     again = CliRunner().invoke(app, words)
     assert isinstance(again.exception, ArtifactError)
+
+
+def test_a_network_is_trained_where_it_is_asked_for(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    said = {"i": "AY", "want": "W AA N T", "water": "W AO T ER", "you": "Y UW", "can": "K AE N"}
+    few = {word: (tuple(phonemes.split()),) for word, phonemes in said.items()}
+    monkeypatch.setattr("decoders.speech.building.english", lambda: few)
+    (tmp_path / "text.txt").write_text("I want water. You can see the sea.\n" * 60)
+    words = ["language", str(tmp_path / "text.txt"), "-o", str(tmp_path / "english"), "--neural"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert LanguageFolder.read(tmp_path / "english").next_word is not None
+    assert "a network of the next word, whose perplexity" in " ".join(done.stdout.split())

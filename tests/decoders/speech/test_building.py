@@ -6,6 +6,7 @@ import pytest
 from decoders.speech.building import build, english
 from decoders.speech.folder import LanguageFolder
 from decoders.speech.language import Language
+from decoders.speech.next_word import SPECIAL, NextWord
 from decoders.storage import ArtifactError
 from tests.decoders.speech.tiny_language import HOP, RATE_HZ, SAID, finals, heard, run, silence
 
@@ -85,6 +86,40 @@ def test_a_model_of_ones_own_is_taken_with_places_for_new_words(made, tmp_path):
     said = {"i": "AY", "want": "W AA N T", "zorb": "Z AO R B"}
     table = np.concatenate([silence(3), heard("i want zorb", said=said), silence(12)])
     assert finals(run(loaded.start(RATE_HZ, HOP), table)) == ["i", "want", "Zorb"]
+
+
+def test_a_network_of_the_next_word_is_trained_on_what_is_not_held_out(tmp_path):
+    pytest.importorskip("torch")
+    (tmp_path / "text.txt").write_text((TEXT + "Please see the sea.\n" * 3) * 12)
+    (tmp_path / "test.txt").write_text("please see the sea\n")
+    built = build(
+        [tmp_path / "text.txt"],
+        tmp_path / "english",
+        exclude=[tmp_path / "test.txt"],
+        dictionary={**DICTIONARY, "unseen": (("AH", "N", "S", "IY", "N"),)},
+        neural=True,
+    )
+    read = LanguageFolder.read(tmp_path / "english")
+    network = NextWord.read(read.next_word)
+    assert read.hash == built.language.hash
+    assert 1 < built.perplexity < len(network.numbers)
+    assert {*SPECIAL, "please", "water", "zorbly"} <= network.numbers.keys()
+    assert "unseen" not in network.numbers
+    loaded = Language(str(tmp_path / "english"), rescore=0.3).load()
+    table = [silence(3), heard("i want water"), silence(12)]
+    said = finals(run(loaded.start(RATE_HZ, HOP), np.concatenate(table)))
+    assert said == ["i", "want", "water"]
+
+
+def test_a_network_needs_a_text(tmp_path):
+    with pytest.raises(ArtifactError, match="learns from a text"):
+        build([], tmp_path / "x", arpa_file=tmp_path / "own.arpa", neural=True)
+
+
+def test_without_torch_it_is_said_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("decoders.speech.building.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="deep"):
+        build([tmp_path / "none.txt"], tmp_path / "x", neural=True)
 
 
 def test_what_cannot_be_built_is_refused(tmp_path):
