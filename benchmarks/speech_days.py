@@ -33,10 +33,10 @@ from decoders.artifact import Artifact  # noqa: E402
 from decoders.calibration import one_thread  # noqa: E402
 from decoders.decoder import Training, Tunable, Weights  # noqa: E402
 from decoders.gathering import Gathered, gather  # noqa: E402
+from decoders.speech.gate import Gate  # noqa: E402
 from decoders.speech.held_out_scores import score_sentences  # noqa: E402
 from decoders.speech.language import Language  # noqa: E402
 from decoders.speech.learning import spoken_training  # noqa: E402
-from decoders.speech.pseudo_labels import Gate  # noqa: E402
 from decoders.speech.recalibration import recalibrate  # noqa: E402
 from decoders.stage import Mismatch  # noqa: E402
 from devices.adapters.recording import Recording  # noqa: E402

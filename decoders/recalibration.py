@@ -12,8 +12,8 @@ from decoders.calibration import one_thread
 from decoders.decoder import Decoder, Tunable
 from decoders.gathering import Progress, gather
 from decoders.pipeline import Pipeline
+from decoders.speech.gate import Gate
 from decoders.speech.language import Language
-from decoders.speech.pseudo_labels import Gate
 from decoders.speech.recalibration import recalibrate
 from decoders.stage import Mismatch
 from devices.device import Device

@@ -9,7 +9,6 @@ label counts only where the language is sure of it and the network alone had hea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from decoders.decoder import Decoder, Moment, Training, Weights
 from decoders.gathering import Gathered
 from decoders.output import Prediction
 from decoders.speech.ctc import greedy
+from decoders.speech.gate import Heard
 from decoders.speech.language import Loaded
 from decoders.speech.phoneme_errors import distance
 from decoders.stage import Mismatch
@@ -25,64 +25,9 @@ from devices.signal import Chunk
 from devices.speech.phonemes import CLASSES, phoneme_ids
 from devices.speech.pronunciation import phonemes_of
 
-__all__ = ["Gate", "Heard", "hear", "labelled", "unlike"]
+__all__ = ["hear", "labelled", "unlike"]
 
 _BEFORE_S, _AFTER_S = 1.5, 0.3
-
-
-@dataclass(frozen=True)
-class Gate:
-    """Which labels count.
-
-    Parameters
-    ----------
-    confidence
-        The least of the language's, for the utterance as a whole.
-    most_unlike
-        The most by which the label may differ from the network's own best path: edits over the
-        label's phonemes.
-    phonemes
-        The fewest of a label: a short one fits nearly anything.
-    fewest
-        With fewer labels nothing is learned.
-    """
-
-    confidence: float = 0.0
-    most_unlike: float = 0.4
-    phonemes: int = 6
-    fewest: int = 8
-
-    def lets(self, heard: Heard) -> bool:
-        """Return whether the label counts."""
-        sure = heard.confidence >= self.confidence and heard.unlike <= self.most_unlike
-        return sure and len(heard.label) >= self.phonemes
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """An utterance that nobody cued.
-
-    Parameters
-    ----------
-    text, confidence
-        What the language made of it, and how sure it is.
-    first, last
-        Rows of the recording.
-    label, path
-        Phonemes of the text, and of the network's best path alone.
-    """
-
-    text: str
-    confidence: float
-    first: int
-    last: int
-    label: tuple[int, ...]
-    path: tuple[int, ...] = field(default=())
-
-    @property
-    def unlike(self) -> float:
-        """How much the two differ: edits over the label's phonemes."""
-        return distance(self.label, self.path) / max(1, len(self.label))
 
 
 def hear(decoder: Decoder, weights: Weights, loaded: Loaded, gathered: Gathered) -> list[Heard]:

@@ -9,14 +9,16 @@ import numpy as np
 
 from decoders.decoder import Tunable, Weights
 from decoders.gathering import Gathered
+from decoders.speech.gate import Gate, Heard
 from decoders.speech.language import Loaded
-from decoders.speech.pseudo_labels import Gate, Heard, hear, labelled, unlike
+from decoders.speech.pseudo_labels import hear, labelled, unlike
 from decoders.stage import Mismatch
 
-__all__ = ["Recalibrated", "recalibrate"]
+__all__ = ["LEAST_HEARD", "Recalibrated", "check_change", "recalibrate"]
 
 _SHARE = 0.25
-_LEAST_HEARD = 0.7
+LEAST_HEARD = 0.7
+"""Of what a model heard before, the least that it must hear when it has learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def recalibrate(
         kept = [one for one in heard if gate.lets(one)]
         _check_labels(heard, kept, gate)
         new = {**new, **decoder.tune(labelled(learning, kept), new)}
-        _check_change(weights, new, most_change)
+        check_change(weights, new, most_change)
     before, after = (hear(decoder, w, loaded, proving) for w in (weights, new))
     _check_better(before, after)
     return Recalibrated(new, len(heard), len(kept), unlike(before), unlike(after))
@@ -114,7 +116,14 @@ def _check_labels(heard: Sequence[Heard], kept: Sequence[Heard], gate: Gate) -> 
         )
 
 
-def _check_change(weights: Weights, new: Weights, most_change: float) -> None:
+def check_change(weights: Weights, new: Weights, most_change: float) -> None:
+    """Refuse weights that have moved too far from those that they were learned from.
+
+    Raises
+    ------
+    Mismatch
+        What changed did so by more than `most_change` of its size, or is not finite.
+    """
     changed = [
         name
         for name, array in new.items()
@@ -135,7 +144,7 @@ def _check_change(weights: Weights, new: Weights, most_change: float) -> None:
 def _check_better(before: Sequence[Heard], after: Sequence[Heard]) -> None:
     was, now = unlike(before), unlike(after)
     n_was, n_now = (sum(len(one.path) for one in heard) for heard in (before, after))
-    if not now < was or n_now < _LEAST_HEARD * n_was:
+    if not now < was or n_now < LEAST_HEARD * n_was:
         raise Mismatch(
             f"on what was left out, the network's paths of {n_now} phonemes differ from what the "
             f"language makes of them by {now:.3f}; with the model of before {n_was} phonemes by "

@@ -20,7 +20,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
@@ -35,26 +34,21 @@ from decoders.gathering import Progress
 from decoders.stage import Mismatch
 from decoders.training.journal import Journal
 from decoders.training.recipe import Trained
+from decoders.training.recipe_text import RecipeText
 from devices.signal import Signal
 
-__all__ = ["Job", "TrainingFailed", "train_apart"]
+__all__ = ["LAST_WORDS", "ONE_THREAD", "Job", "TrainingFailed", "train_apart"]
 
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-_LAST_WORDS = 2000
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+LAST_WORDS = 2000
 
 
 class TrainingFailed(Exception):
     """The process that trains has ended without weights; says what it said last."""
 
 
-class _Recipe(msgspec.Struct, frozen=True):
-    module: str
-    name: str
-    keys: dict[str, Any]
-
-
 class _Job(msgspec.Struct, frozen=True):
-    recipe: _Recipe
+    recipe: RecipeText
     rate_hz: float
     channels: tuple[str, ...]
     signal_unit: str
@@ -97,11 +91,7 @@ class Job:
         job.folder.mkdir(parents=True, exist_ok=True)
         signal = training.signal
         described = _Job(
-            _Recipe(
-                type(recipe).__module__,
-                type(recipe).__qualname__,
-                {k: v for k, v in describe(recipe).items() if k != "kind"},
-            ),
+            RecipeText.of(recipe),
             signal.rate_hz,
             signal.channels,
             signal.unit,
@@ -115,14 +105,13 @@ class Job:
     def read(self) -> tuple[Trained, Training]:
         """Return what is to be fitted, and on what."""
         described = msgspec.json.decode((self.folder / "job.json").read_bytes(), type=_Job)
-        found: Any = getattr(import_module(described.recipe.module), described.recipe.name)
         training = Training(
             signal=Signal(described.rate_hz, described.channels, described.signal_unit),
             labels=described.labels,
             unit=described.unit,
             **self._read("training"),
         )
-        return msgspec.convert(described.recipe.keys, found), training
+        return described.recipe.recipe(), training
 
     def weights(self, recipe: Trained) -> Weights | None:
         """Return what came out for `recipe`, if the training has ended."""
@@ -185,7 +174,7 @@ def train_apart(
         weights = job.weights(recipe)
         if weights is None:
             log.seek(0)
-            last = log.read().decode(errors="replace")[-_LAST_WORDS:]
+            last = log.read().decode(errors="replace")[-LAST_WORDS:]
             raise TrainingFailed(
                 f"the training has ended with exit code {code}; run the command again to go on "
                 f"from its last checkpoint. It said last:\n{last}"
@@ -201,7 +190,7 @@ def _conduct(job: Job, log: IO[bytes], progress: Progress | None) -> tuple[int, 
         stdin=subprocess.PIPE,  # closed when this process dies: so does the worker
         stdout=subprocess.PIPE,
         stderr=log,
-        env=os.environ | _ONE_THREAD | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         process_group=0,  # an interrupt from the terminal is this process's to answer
     )
     with worker, contextlib.ExitStack() as interrupted:

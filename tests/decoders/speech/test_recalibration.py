@@ -10,7 +10,8 @@ import pytest
 from decoders.decoder import Decoding, Moment, Training, Weights
 from decoders.gathering import Gathered
 from decoders.output import Output, Prediction
-from decoders.speech.pseudo_labels import Gate, hear, labelled
+from decoders.speech.gate import Gate
+from decoders.speech.pseudo_labels import hear, labelled
 from decoders.speech.recalibration import recalibrate
 from decoders.speech.utterance import Utterance
 from decoders.stage import Mismatch
