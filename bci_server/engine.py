@@ -40,11 +40,15 @@ from bci_server.safety.guard import Guard
 from bci_server.scheduling import Scheduling, favour, raise_priority
 from bci_server.steering import from_start
 from bci_server.stimulator import Stimulator
+from bci_server.tuning import Tuning
 from bci_server.wire import DecoderName, Ledger, SessionState, StatusMessage
 from decoders.artifact import Artifact, ArtifactError
+from decoders.decoder import Weights
 from decoders.output import Meaning
 from decoders.pipeline import Pipeline, Run
 from decoders.stage import Mismatch
+from decoders.version_folder import VersionFolder
+from devices.adapters.replay import Replay
 from devices.clock import MONOTONIC, Clock
 from devices.device import DeviceError, DeviceNotFound, Stream
 from devices.signal import Chunk
@@ -276,11 +280,12 @@ def _loop(
             f"a sample comes every {period_ms:g} ms and stall_ms = {stall_ms:g}: the session "
             f"would always be stalled. Set [safety] stall_ms to {3 * period_ms:g} or so"
         )
+    tuning = None
     if artifact is None:
         run = _undecoded(session, stream)
         decoder, shape = DecoderName("none", "", ""), None
     else:
-        run = artifact.run(stream.signal, session.pipeline, session.decoder)
+        run, tuning = _decoded(session, artifact, stream)
         version = artifact.versions.get("bci-server", "")
         decoder = DecoderName(artifact.kind, version, artifact.hash, run.language)
         shape = shape_of(session, artifact)
@@ -312,6 +317,7 @@ def _loop(
         clock,
         recorder,
         stimulator,
+        tuning,
     )
     gc.collect()
     gc.freeze()
@@ -321,6 +327,8 @@ def _loop(
             recorder.start_and_wait()
         ending = loop.run()
     finally:
+        if tuning is not None:
+            tuning.close()
         if isinstance(audit, AuditLog):
             audit.close(f"{ending.state}: {ending.reason}")
         if recorder is not None:
@@ -343,6 +351,19 @@ def _audit(
     except OSError as e:
         _log.warning("nothing can be armed: the audit log cannot be written: %s", e)
         return Unaudited(f"{session.safety.audit}: {e.strerror}")
+
+
+def _decoded(session: Session, artifact: Artifact, stream: Stream) -> tuple[Run, Tuning | None]:
+    """Start to decode, and what makes weights beside the loop, where the session wants that."""
+    if isinstance(session.device, Replay):
+        # What was made beside a session that is replayed is there, and is not made again.
+        kept = VersionFolder(session.model, artifact.weights)
+        return artifact.run(stream.signal, session.pipeline, session.decoder, kept), None
+    made: dict[str, Weights] = {}
+    run = artifact.run(stream.signal, session.pipeline, session.decoder, made)
+    if run.adaptive is None or not run.adaptive.follows_speech:
+        return run, None
+    return run, Tuning.beside(session.decoder, artifact, session.model, made)
 
 
 def _undecoded(session: Session, stream: Stream) -> Run:

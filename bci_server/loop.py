@@ -54,6 +54,7 @@ from bci_server.safety.quality import Contact
 from bci_server.steering import steer, why_stalled
 from bci_server.stimulator import Stimulator, label_of
 from bci_server.timing import Timing
+from bci_server.tuning import Tuning
 from bci_server.wire import (
     DataMessage,
     DecoderName,
@@ -173,6 +174,8 @@ class Loop:
         here.
     stimulator
         Makes somebody feel something; None: the session has no such part.
+    tuning
+        Makes weights beside the loop; None: what is ordered is not made. Not closed here.
     """
 
     def __init__(
@@ -188,6 +191,7 @@ class Loop:
         clock: Clock,
         recorder: Recorder | None = None,
         stimulator: Stimulator | None = None,
+        tuning: Tuning | None = None,
     ) -> None:
         self._about = about
         self._stream = stream
@@ -196,6 +200,7 @@ class Loop:
         self._commands = commands
         self._recorder = recorder
         self._stimulator = stimulator
+        self._tuning = tuning
         self._sinks = tuple(sinks) if recorder is None else (*sinks, recorder)
         self._controls = controls
         self._clock = clock
@@ -275,6 +280,8 @@ class Loop:
             self._recorder.take(chunk, own, markers, marks, truth, now_s)
         for decoded in self._run.feed(chunk, markers, marks):
             self._publish(decoded)
+        if self._tuning is not None:
+            self._marks += self._tuning.turn(self._run, self._n_samples - 1)
 
     def _publish(self, decoded: Decoded) -> None:
         decoded_s = self._clock.now()

@@ -17,6 +17,7 @@ from decoders.gathering import Progress
 from decoders.pipeline import Decoded, Run
 from decoders.stage import Mismatch
 from decoders.transcript import Transcript
+from decoders.version_folder import VersionFolder
 from devices.adapters.replay import Replay, ReplayStream
 from devices.clock import MONOTONIC, Clock
 from devices.device import DeviceRefused, EndOfStream
@@ -119,8 +120,11 @@ def replay(
     progress: Progress | None = None,
     clock: Clock = MONOTONIC,
     then: Callable[[Run], None] | None = None,
+    made: VersionFolder | None = None,
 ) -> Replayed:
     """Replay a recording, and compare; `then` is given the run when it is over.
+
+    `made` holds what was made beside the session while it ran.
 
     Raises
     ------
@@ -128,6 +132,8 @@ def replay(
         It cannot be read.
     Mismatch
         The model does not fit it.
+    ArtifactError
+        A file of `made` is harmed.
     """
     from threadpoolctl import threadpool_limits
 
@@ -139,7 +145,7 @@ def replay(
         device.open(clock) as stream,
         Recorded.open(device.path) as recorded,
     ):
-        run = artifact.run(stream.signal, session.pipeline, session.decoder)
+        run = artifact.run(stream.signal, session.pipeline, session.decoder, made)
         lines = _Lines(stream, run, transcript, clock, progress)
         was = _Then(recorded)
         difference = None
@@ -149,6 +155,7 @@ def replay(
         if then is not None:
             then(run)
         notes = (*recorded.notes, *was.notes, *_why_not(stream, recorded, artifact, run))
+        notes += _missing(made)
         wall_s = clock.now() - begun_s
         signal_s = lines.n_samples / stream.signal.rate_hz
         return Replayed(
@@ -265,6 +272,13 @@ class _Then:
             yield line
         if self.is_cut:
             self.sha256 = hashed.sha256
+
+
+def _missing(made: VersionFolder | None) -> tuple[str, ...]:
+    if made is None or not made.missing:
+        return ()
+    lost = ", ".join(dict.fromkeys(made.missing))
+    return (f"weights that decoded then are not in {made.folder}: {lost}",)
 
 
 def _why_not(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from typing import Literal
 
-__all__ = ["Scheduling", "favour", "raise_priority"]
+__all__ = ["Scheduling", "favour", "raise_priority", "stand_back"]
 
 Scheduling = Literal["fifo", "nice", "normal"]
 
 _FIFO_PRIORITY = 10
 _NICENESS = -15
+_BEHIND = 10
 
 
 def raise_priority() -> Scheduling:
@@ -43,3 +46,14 @@ def favour() -> bool:
     except PermissionError:
         return False
     return True
+
+
+def stand_back() -> None:
+    """Let others go before the calling thread, and what it starts; it may have inherited more."""
+    if hasattr(os, "sched_setscheduler") and os.sched_getscheduler(0) in (
+        os.SCHED_FIFO,
+        os.SCHED_RR,
+    ):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    if sys.platform == "linux":  # elsewhere all threads of a process have one niceness
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BEHIND)

@@ -414,9 +414,12 @@ class FeedbackCall(_Call, frozen=True, kw_only=True, tag="feedback"):
 
 
 class Adapt(_Call, frozen=True, kw_only=True, tag="adapt"):
-    """Switch the adaptation on or off, or go back to an earlier version, which switches it off."""
+    """Switch the adaptation on or off, or go back to an earlier version, which switches it off.
 
-    action: Literal["on", "off", "rollback"]
+    ``recalibrate`` asks for what otherwise happens after so many utterances of speech.
+    """
+
+    action: Literal["on", "off", "rollback", "recalibrate"]
     version: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
     def __post_init__(self) -> None:

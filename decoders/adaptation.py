@@ -9,18 +9,30 @@ was.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from decoders.decoder import Decoder, Moment, Weights
 from decoders.output import Output
+from decoders.speech.order import Order
+from decoders.speech.utterance import Utterance
 from decoders.trials import Trials
 from devices.signal import Signal
 
-__all__ = ["Adaptation", "Ground", "Learner", "Lesson", "Rule", "Seen", "State"]
+__all__ = [
+    "Adaptation",
+    "Ground",
+    "Learner",
+    "Lesson",
+    "MadeBeside",
+    "Refused",
+    "Rule",
+    "Seen",
+    "State",
+]
 
 State = Mapping[str, NDArray[np.generic]]
 
@@ -41,6 +53,8 @@ class Ground:
         Samples a second, of the samples that moments count.
     hop
         Samples a block.
+    made
+        Arrays that were made beside the loop, by the hash of the whole weights with them.
     """
 
     decoder: Decoder
@@ -51,6 +65,7 @@ class Ground:
     trials: Trials | None
     rate_hz: float
     hop: int
+    made: Mapping[str, Weights] = field(default_factory=dict)
 
     @property
     def block_s(self) -> float:
@@ -94,6 +109,8 @@ class Lesson:
         The samples that taught it.
     n_rows, n_labels
         How many rows, and how many labels, targets or rewards.
+    hash
+        Of the whole weights with these, where it is known.
     """
 
     weights: Weights
@@ -102,12 +119,20 @@ class Lesson:
     last: int
     n_rows: int
     n_labels: int
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why what was to be learned is not."""
+
+    reason: str
 
 
 class Learner(Protocol):
     """The running state of a rule."""
 
-    def learn(self, seen: Seen, weights: Weights) -> Lesson | None:
+    def learn(self, seen: Seen, weights: Weights) -> Lesson | Refused | None:
         """Take one block in; return what follows from it, if anything does.
 
         Parameters
@@ -126,6 +151,24 @@ class Learner(Protocol):
 
     def restore(self, state: State) -> None:
         """Go back to what `state` gave; what was begun since is forgotten."""
+
+
+@runtime_checkable
+class MadeBeside(Learner, Protocol):
+    """A learner of speech that only keeps what was said; its weights are made beside the loop.
+
+    Events of the kind ``adapt`` tell what became of an order, with its number first among their
+    values: ``made HASH``, the new weights being in `Ground.made` by then, or ``unmade WHY``.
+    """
+
+    def hear(self, utterance: Utterance) -> None:
+        """Take in an utterance that has ended."""
+
+    def take_order(self) -> Order | None:
+        """Return the order that was given since the last call, if one was."""
+
+    def give_up(self) -> None:
+        """Want no longer what was ordered last."""
 
 
 class Rule(Protocol):

@@ -13,15 +13,28 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from decoders.adaptation import Adaptation, Ground, Learner, Lesson, Seen, State
+from decoders.adaptation import (
+    Adaptation,
+    Ground,
+    Learner,
+    Lesson,
+    MadeBeside,
+    Refused,
+    Seen,
+    State,
+)
 from decoders.aligner import Aligner
 from decoders.decoder import Decoder, Decoding, Moment, Weights
 from decoders.output import Adapted, Output
 from decoders.shadow import Shadow
+from decoders.speech.order import Order
+from decoders.speech.utterance import Utterance
+from decoders.stage import Mismatch
 from decoders.trials import Trials
 from decoders.versions import Version, Versions
 from devices.signal import Chunk, Event, Signal
@@ -43,7 +56,7 @@ class AdaptiveStart:
         The section of the session file.
     decoder, labels, unit, weights
         The decoder as it was fitted.
-    trials, rate_hz, hop
+    trials, rate_hz, hop, made
         As in `decoders.adaptation.Ground`.
 
     Attributes
@@ -62,6 +75,7 @@ class AdaptiveStart:
         trials: Trials | None,
         rate_hz: float,
         hop: int,
+        made: Mapping[str, Weights],
     ) -> None:
         self.adaptive: Adaptive | None = None
         self._adaptation = adaptation
@@ -73,6 +87,7 @@ class AdaptiveStart:
             "trials": trials,
             "rate_hz": rate_hz,
             "hop": hop,
+            "made": made,
         }
 
     def __call__(self, features: Signal) -> Decoding:
@@ -111,7 +126,13 @@ class Adaptive:
 
     def __init__(self, adaptation: Adaptation, ground: Ground) -> None:
         self._adaptation, self._ground = adaptation, ground
+        if adaptation.shadow_trials and ground.decoder.task == "speech":
+            raise Mismatch(
+                f"shadow_trials = {adaptation.shadow_trials} is for trials and targets; what a "
+                "decoder of speech learns is proved on utterances, see proving. Leave it out"
+            )
         self._learners: tuple[Learner, ...] = tuple(rule.start(ground) for rule in adaptation.rules)
+        self._beside = tuple(one for one in self._learners if isinstance(one, MadeBeside))
         self.versions = Versions(ground.weights, self._states(), adaptation.keep)
         self.is_on = adaptation.on
         rows = 0 if ground.decoder.task == "classes" else _MEMORY_ROWS
@@ -134,9 +155,29 @@ class Adaptive:
         if self._shadow is not None:
             self._shadow.begin(self._start)
 
+    @property
+    def follows_speech(self) -> bool:
+        """Whether it learns from utterances, so that it has to hear them."""
+        return bool(self._beside)
+
+    def hear(self, utterance: Utterance) -> None:
+        """Take in an utterance that has ended with the last block."""
+        if self.is_on:
+            for learner in self._beside:
+                learner.hear(utterance)
+
+    def take_order(self) -> Order | None:
+        """Return an order for weights that are to be made beside the loop, if there is one."""
+        orders = (learner.take_order() for learner in self._beside)
+        order = next((order for order in orders if order is not None), None)
+        return None if order is None else replace(order, parent=self.versions.current.hash)
+
     def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
         """Decode one block; then learn from it."""
-        obeyed = [self._obey(e) for e in moment.events if e.kind == "adapt"]
+        told = [self._obey(e) for e in moment.events if e.kind == "adapt"]
+        obeyed = [notice for notice in told if notice is not None]
+        if not self.is_on:
+            obeyed += self._unheeded(moment.events)
         if not len(chunk):
             return obeyed
         aligned = self._aligner(chunk)
@@ -154,7 +195,9 @@ class Adaptive:
         for learner in self._learners:
             weights = self.versions.current.weights
             lesson = learner.learn(seen, weights)
-            if lesson is not None:
+            if isinstance(lesson, Refused):
+                notices.append(_notice(self.versions.current, f"refused: {lesson.reason}"))
+            elif lesson is not None:
                 notices.append(self._take_over(lesson, {**weights, **lesson.weights}))
         return notices
 
@@ -167,7 +210,7 @@ class Adaptive:
             shadow.took_over()
         for learner in self._learners:
             lesson = learner.learn(own, shadow.weights)
-            if lesson is None:
+            if not isinstance(lesson, Lesson):
                 continue
             weights = {**shadow.weights, **lesson.weights}
             if self._too_far(weights):
@@ -189,11 +232,11 @@ class Adaptive:
         """Say why such weights must not decode; nothing if they may."""
         limit = self._adaptation.most_change
         for name, array in weights.items():
-            if not np.issubdtype(array.dtype, np.floating):
+            calibrated = self._ground.weights.get(name)
+            if array is calibrated or not np.issubdtype(array.dtype, np.floating):
                 continue
             if not np.isfinite(array).all():
                 return f"{name} is not finite"
-            calibrated = self._ground.weights.get(name)
             if not limit or calibrated is None or calibrated.shape != array.shape:
                 continue
             size = float(np.linalg.norm(calibrated))
@@ -202,16 +245,38 @@ class Adaptive:
                 return f"{name} moved by {moved / size:.2f} of its size, more than {limit:g}"
         return ""
 
-    def _obey(self, event: Event) -> Adapted:
-        """Do what somebody said of the adaptation."""
+    def _obey(self, event: Event) -> Adapted | None:
+        """Do what somebody said of the adaptation; None: it is for the learners to do."""
         current = self.versions.current
-        if event.label != "rollback":
-            was_on, self.is_on = self.is_on, event.label == "on"
-            if self.is_on and not was_on:
-                for learner in self._learners:
-                    learner.forget()  # it has not seen what came in between
-            return _notice(current, "switched on" if self.is_on else "switched off")
-        number = int(event.values[0])
+        match event.label:
+            case "on" | "off":
+                return self._switch(event.label == "on")
+            case "rollback":
+                return self._roll_back(int(event.values[0]))
+            case "recalibrate" if not self._beside:
+                return _notice(current, "refused: no rule here learns when it is asked to")
+        return None
+
+    def _unheeded(self, events: Sequence[Event]) -> list[Adapted]:
+        """Refuse what was for the learners, since they do not learn."""
+        meant = [
+            e for e in events if e.kind == "adapt" and e.label not in ("on", "off", "rollback")
+        ]
+        if meant:
+            for learner in self._beside:
+                learner.give_up()
+        current = self.versions.current
+        return [_notice(current, f"refused: {e.label}: the adaptation is off") for e in meant]
+
+    def _switch(self, on: bool) -> Adapted:
+        was_on, self.is_on = self.is_on, on
+        if on and not was_on:
+            for learner in self._learners:
+                learner.forget()  # it has not seen what came in between
+        return _notice(self.versions.current, "switched on" if on else "switched off")
+
+    def _roll_back(self, number: int) -> Adapted:
+        current = self.versions.current
         version = self.versions.back(number)
         if version is None:
             there = ", ".join(str(v.number) for v in self.versions.kept[-8:])

@@ -146,8 +146,17 @@ class Artifact:
                 f"the session picks {', '.join(pipeline.channels)}"
             )
 
-    def run(self, signal: Signal, pipeline: Pipeline, decoder: Decoder) -> Run:
+    def run(
+        self,
+        signal: Signal,
+        pipeline: Pipeline,
+        decoder: Decoder,
+        made: Mapping[str, Weights] | None = None,
+    ) -> Run:
         """Check, and start to decode `signal`.
+
+        `made` holds arrays that were, or will be, made beside the run, by hash: see
+        `decoders.adaptation.MadeBeside`.
 
         Raises
         ------
@@ -170,6 +179,7 @@ class Artifact:
             pipeline.trials,
             signal.rate_hz,
             hop_samples(pipeline.hop_s, signal.rate_hz),
+            {} if made is None else made,
         )
         return picked.start(signal, adaptive, stopping, others)
 

@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 from decoders.output import Output
 from devices.signal import Chunk, Event, Signal
 
-__all__ = ["Decoder", "Decoding", "Event", "Moment", "OfSessions", "Training", "Tunable", "Weights"]
+__all__ = [
+    "Decoder",
+    "Decoding",
+    "Event",
+    "Moment",
+    "Nudged",
+    "OfSessions",
+    "Training",
+    "Tunable",
+    "Weights",
+]
 
 Weights = Mapping[str, NDArray[np.generic]]
 
@@ -180,6 +190,26 @@ class Tunable(Decoder, Protocol):
         ------
         Mismatch
             There is too little, or the wrong kind, to tune on.
+        """
+
+
+@runtime_checkable
+class Nudged(Decoder, Protocol):
+    """A decoder that can take one small step towards what it has just heard."""
+
+    def nudge(self, training: Training, weights: Weights, *, copies: int, step: float) -> Weights:
+        """Return `weights` after one step of the gradient over masked copies of `training`.
+
+        Parameters
+        ----------
+        training
+            One utterance, with its label.
+        weights
+            To begin from.
+        copies
+            How many, each with other rows hidden.
+        step
+            How far: a part of the size of what moves.
         """
 
 

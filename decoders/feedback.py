@@ -61,8 +61,8 @@ def problem_with(kind: EventKind, label: str, values: tuple[float, ...]) -> str:
             return f"a reward is one number; it has {len(values)} values"
         case "position" if not values:
             return "a position needs values: where the effector is"
-        case "adapt" if label not in ("on", "off", "rollback"):
-            return f"adapt is on, off or rollback, not {label!r}"
+        case "adapt" if label not in ("on", "off", "rollback", "recalibrate"):
+            return f"adapt is on, off, rollback or recalibrate, not {label!r}"
         case "adapt" if label == "rollback" and not _is_version(values):
             return "rollback needs one value: the number of a version"
         case "speech":

@@ -22,7 +22,7 @@ from decoders.probabilities import Probabilities
 from decoders.speech.running import InMemory, Language, Speech
 from decoders.speech.sentences import Sentences
 from decoders.speller import Speller
-from decoders.stage import Chain, Step
+from decoders.stage import Chain, Mismatch, Step
 from decoders.stopping import Stopping
 from decoders.trials import Trials
 from decoders.uncued import Uncued
@@ -226,6 +226,11 @@ class Run:
         if pipeline.language is not None:
             self._speech = Speech(pipeline.language.load(), self.signal.rate_hz, self.hop)
         self._restart()
+        if self._speech is None and self.adaptive is not None and self.adaptive.follows_speech:
+            raise Mismatch(
+                "a rule of [adaptation] learns from what a language makes of speech; the session "
+                "has no [language]"
+            )
 
     @property
     def adaptive(self) -> Adaptive | None:
@@ -276,8 +281,18 @@ class Run:
                 outputs = self._spelling(outputs, moment)
             if self._speech is not None:
                 outputs = self._speech(outputs, moment)
+                self._let_it_hear(self._speech)
             bad = tuple(found.reasons) if found.filled is None else ()
             yield Decoded(moment, outputs, features.gap, bad, block.chunk, found.reasons)
+
+    def _let_it_hear(self, speech: Speech) -> None:
+        """Tell a decoder that learns from them of utterances that have ended."""
+        adaptive = self.adaptive
+        if adaptive is None or not adaptive.follows_speech:
+            return
+        utterance = speech.take_ended()
+        if utterance is not None:
+            adaptive.hear(utterance)
 
 
 def _nothing(chunk: Chunk, signal: Signal) -> Chunk:

@@ -91,7 +91,7 @@ class Versions:
         version = Version(
             self._next,
             self._current.number,
-            weights_hash(weights),
+            lesson.hash or weights_hash(weights),
             lesson.reason,
             lesson.first,
             lesson.last,

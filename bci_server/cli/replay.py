@@ -52,6 +52,7 @@ def replay(
     from bci_server.replay import recorded_session, taught
     from bci_server.replay import replay as run
     from decoders.artifact import Artifact, ArtifactError
+    from decoders.version_folder import VersionFolder
     from devices.adapters.replay import Replay
 
     if keep is not None and keep.exists():
@@ -73,7 +74,8 @@ def replay(
             learned.append(taught(artifact, ended, version))
 
         then = None if keep is None else note
-        replayed = run(device, session, artifact, progress=tell, then=then)
+        made = VersionFolder(model or session.model, artifact.weights)
+        replayed = run(device, session, artifact, progress=tell, then=then, made=made)
         if keep is not None:
             learned[0].save(keep)
         comparison = None

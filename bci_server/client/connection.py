@@ -257,9 +257,11 @@ class Client:
         return (await self.ask(call)).sample
 
     async def adapt(
-        self, action: Literal["on", "off", "rollback"], version: int | None = None
+        self,
+        action: Literal["on", "off", "rollback", "recalibrate"],
+        version: int | None = None,
     ) -> None:
-        """Switch the adaptation, or roll back to an earlier version of the decoder."""
+        """Switch the adaptation, roll back to an earlier version, or ask to recalibrate now."""
         await self.ask(Adapt(id=0, action=action, version=version))
 
     async def finalize(self) -> int | None:

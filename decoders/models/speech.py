@@ -67,6 +67,14 @@ class Speech(SpokenTrained):
         self.check_labels(training)
         return tune_gru(self, training, weights)
 
+    def nudge(self, training: Training, weights: Weights, *, copies: int, step: float) -> Weights:
+        """Return `weights` with a day layer that is one step nearer to one utterance."""
+        self.need_torch()
+        from decoders.training.gru_nudge import nudge_gru
+
+        self.check_labels(training)
+        return nudge_gru(self, training, weights, copies, step)
+
     def of_session(self, weights: Weights, session: int) -> Weights:
         """Return `weights` with the layer of one session's day alone."""
         return of_day(weights, session)

@@ -12,12 +12,17 @@ from typing import Protocol
 
 from decoders.decoder import Event, Moment
 from decoders.output import Output, Token
+from decoders.speech.utterance import Utterance
 
 __all__ = ["InMemory", "Language", "Loaded", "Speaking", "Speech"]
 
 
 class Speaking(Protocol):
     """The running state of a language on one stretch of a stream."""
+
+    @property
+    def utterances(self) -> Sequence[Utterance]:
+        """The newest utterances that have ended, the last one last; none where there are none."""
 
     def __call__(self, outputs: Sequence[Output], moment: Moment) -> Sequence[Output]:
         """Return the outputs of one block, and the tokens that follow from them.
@@ -92,6 +97,7 @@ class Speech:
         self._speaking = loaded.start(rate_hz, hop)
         self._open: dict[int, Token] = {}
         self._left: list[Token] = []
+        self._ended = -1
 
     @property
     def hash(self) -> str:
@@ -104,6 +110,14 @@ class Speech:
         if event.kind != "speech" or verb != "word":
             return ""
         return self._loaded.problem_with_word(rest)
+
+    def take_ended(self) -> Utterance | None:
+        """Return the utterance that has ended with the last block, once."""
+        found = self._speaking.utterances
+        if not found or found[-1].first <= self._ended:
+            return None
+        self._ended = found[-1].first
+        return found[-1]
 
     def restart(self) -> None:
         """Begin anew: samples are missing before the next block."""

@@ -93,6 +93,15 @@ class SpokenTrained(Trained):
             )
 
     @property
+    def memory_rows(self) -> int:
+        """How many of the newest rows another version is shown before it decodes.
+
+        A network learns to begin at any moment of a silence, so four patches are enough; more of
+        them would hold the loop up.
+        """
+        return 4 * self.patch
+
+    @property
     def patches(self) -> Patches:
         """How rows are cut."""
         from decoders.training.spoken import Patches

@@ -9,15 +9,14 @@ from pathlib import Path
 
 from decoders.training.job import Job, serve
 
-__all__ = ["main"]
+__all__ = ["main", "stand_back"]
 
 _NICENESS = 10
 
 
 def main(folder: str) -> None:
     """Do the job in `folder`; end at once when standard input is closed."""
-    os.nice(_NICENESS)
-    threading.Thread(target=_end_with_the_parent, name="lifeline", daemon=True).start()
+    stand_back()
     out = sys.stdout.buffer
 
     def say(line: bytes) -> None:
@@ -25,6 +24,12 @@ def main(folder: str) -> None:
         out.flush()
 
     serve(Job(Path(folder)), say)
+
+
+def stand_back() -> None:
+    """Let others go before, and end when the process does that holds standard input."""
+    os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+    threading.Thread(target=_end_with_the_parent, name="lifeline", daemon=True).start()
 
 
 def _end_with_the_parent() -> None:

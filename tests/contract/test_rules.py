@@ -3,8 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from decoders.adapt.recursive_lda import RecursiveLda
 from decoders.adapt.recursive_ridge import RecursiveRidge
 from decoders.adapt.reward import Reward
 from decoders.adapt.smooth_batch import SmoothBatch
+from decoders.adapt.speech_recalibration import SpeechRecalibration
 from decoders.adaptation import Adaptation
 from decoders.artifact import Artifact
-from decoders.decoder import Decoder, Training
+from decoders.decoder import Decoder, Training, Weights
 from decoders.describe import describe
 from decoders.models.kalman import Kalman
 from decoders.models.lda import Lda
@@ -43,6 +44,7 @@ from tests.decoders.drifting import (
     told,
     trials,
 )
+from tests.decoders.speech.following import follows_speech
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Session:
     rows: NDArray[np.float32]
     markers: Sequence[Marker] = ()
     events: Sequence[Event] = ()
+    made: Mapping[str, Weights] = field(default_factory=dict)
 
 
 def classes() -> Session:
@@ -94,12 +97,20 @@ def covariances() -> Session:
     return Session(Mdm(), fitted(Mdm()), COVARIANCES, x)
 
 
+def utterances() -> Session:
+    heard = follows_speech()
+    return Session(
+        heard.decoder, heard.model, heard.pipeline, heard.rows, (), heard.events, heard.made
+    )
+
+
 CASES: dict[str, tuple[Any, Callable[[], Session]]] = {
     "recursive_lda": (RecursiveLda("feedback", 0.2), classes),
     "recursive_ridge": (RecursiveRidge(every_s=4.0), values),
     "smooth_batch": (SmoothBatch(5.0, 20.0, intent="goal", reaction_s=0.0), targets),
     "reward": (Reward(1.0), rewards),
     "recentre": (Recentre(every_s=1.0), covariances),
+    "speech_recalibration": (SpeechRecalibration(every=4, proving=2, fewest=2), utterances),
 }
 
 
@@ -112,7 +123,7 @@ def case(request):
 def start(session: Session, *rules: Any, **more: Any) -> Run:
     adaptation = Adaptation(rules=rules, **more) if rules else None
     pipeline = replace(session.pipeline, adaptation=adaptation)
-    return session.model.run(session.model.signal, pipeline, session.decoder)
+    return session.model.run(session.model.signal, pipeline, session.decoder, session.made)
 
 
 def feed(run: Run, session: Session, cut: int, events: Sequence[Event] = ()) -> list[Any]:
@@ -235,11 +246,15 @@ from decoders.features.covariance import Covariance
 from decoders.pipeline import Pipeline
 from decoders.stage import Chain
 from decoders.trials import Trials
+from tests.decoders.speech.spelling import Language
 stages = Chain((Covariance(0.1, 0.0),)) if {kind!r} == "recentre" else Chain(())
 cued = {kind!r} in ("recursive_lda", "reward")
 trials = Trials({{"L": "left", "R": "right"}}, 0.0, 1.0) if cued else None
 rule = {name}()
-pipeline = Pipeline(0.1, stages=stages, trials=trials, adaptation=Adaptation(rules=(rule,)))
+language = Language() if {kind!r} == "speech_recalibration" else None
+learning = Adaptation(rules=(rule,))
+hop_s = {session.pipeline.hop_s}
+pipeline = Pipeline(hop_s, (), stages, trials, None, learning, language=language)
 run = model.run(model.signal, pipeline, {of.__name__}({arguments}))
 print(json.dumps(sorted({{m.partition(".")[0] for m in sys.modules}})))
 """

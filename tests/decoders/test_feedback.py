@@ -57,7 +57,7 @@ def test_what_is_no_feedback_stays_a_plain_marker(text):
         ("label", "", (), "what was meant"),
         ("reward", "", (1.0, 2.0), "one number"),
         ("position", "", (), "where the effector is"),
-        ("adapt", "sideways", (), "on, off or rollback"),
+        ("adapt", "sideways", (), "on, off, rollback or recalibrate"),
         ("adapt", "rollback", (), "number of a version"),
         ("error", "", (float("inf"),), "finite"),
     ],

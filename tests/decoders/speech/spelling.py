@@ -45,6 +45,7 @@ class Speaking:
     newest: str = BLANK
     item: int = -1
     said: str = ""
+    utterances: tuple = ()
 
     def __call__(self, outputs, moment):
         tokens = [t for e in moment.events if e.kind == "speech" for t in self.asked(e, moment)]

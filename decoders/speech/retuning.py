@@ -1,0 +1,165 @@
+"""New weights for a running session, from what was said in it; refused unless they prove better.
+
+Runs beside the session, in a process of its own. The labels are what the language made of each
+utterance while it ran, or what somebody said it was; so no language is needed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from decoders.decoder import Decoder, Moment, Nudged, Training, Tunable, Weights
+from decoders.output import Prediction
+from decoders.speech.ctc import greedy
+from decoders.speech.gate import Gate, Heard
+from decoders.speech.order import Kept, Made, Order, Terms
+from decoders.speech.pseudo_labels import unlike
+from decoders.speech.recalibration import LEAST_HEARD, check_change
+from decoders.stage import Mismatch
+from devices.signal import Chunk, Signal
+from devices.speech.phonemes import CLASSES, phoneme_ids
+from devices.speech.pronunciation import phonemes_of
+
+__all__ = ["retuned"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    kept: Kept
+    heard: Heard
+    n_steps: int
+
+    @property
+    def counts(self) -> bool:
+        """Whether the label could have been said in so many steps."""
+        label = self.heard.label
+        repeated = sum(one == other for one, other in pairwise(label))
+        return 0 < len(label) + repeated <= self.n_steps
+
+
+def retuned(decoder: Decoder, model: Weights, order: Order) -> Made:
+    """Return weights that suit what was said better than those of the version that decodes.
+
+    Both are judged on the newest utterances of which the labels count (with ``"test_time"``, on
+    the newest but the one that it learns from), none of which the new ones were taught here. The
+    new ones must differ from the labels by less, by the margin, and by no more than the gate lets
+    a label; and they must not have fallen silent.
+
+    Parameters
+    ----------
+    decoder, model
+        The decoder, and its weights as it was calibrated.
+    order
+        What was said, and how to learn from it.
+
+    Raises
+    ------
+    Mismatch
+        Too few labels count, or what was learned is no better: says the numbers.
+    """
+    terms = order.terms
+    weights = {**model, **order.changed}
+    found = [_heard(decoder, weights, order.features, kept) for kept in order.kept]
+    sure = [one for one in found if one is not None and one.counts and _is_sure(one, terms.gate)]
+    learning, proving = _parted(sure, found, terms)
+    training = _training(order.features, learning)
+    new = {**weights, **_learned(decoder, training, weights, terms)}
+    check_change(weights, new, terms.most_change)
+    now = [_heard(decoder, new, order.features, one.kept) for one in proving]
+    before, after = [one.heard for one in proving], [one.heard for one in now if one is not None]
+    _check_better(before, after, terms)
+    changed = {
+        name: array
+        for name, array in new.items()
+        if name in order.changed or not np.array_equal(array, model[name])
+    }
+    sizes = len(order.kept), len(learning), len(proving)
+    return Made(changed, *sizes, unlike(before), unlike(after))
+
+
+def _heard(decoder: Decoder, weights: Weights, signal: Signal, kept: Kept) -> _Labelled | None:
+    """Return an utterance as the network alone hears it; None if its text cannot be said."""
+    try:
+        label = phoneme_ids(phonemes_of(kept.text))
+    except ValueError:
+        return None
+    run = decoder.start(signal, CLASSES, "", weights)
+    said = []
+    for number, row in enumerate(kept.rows):
+        outputs = run(Chunk(np.zeros(1), row[None]), Moment(number, number / signal.rate_hz))
+        said += [o.probabilities for o in outputs if isinstance(o, Prediction)]
+    path = greedy(np.array(said)) if said else ()
+    last = len(kept.rows) - 1
+    return _Labelled(
+        kept, Heard(kept.text, kept.confidence, kept.begin, last, label, path), len(said)
+    )
+
+
+def _is_sure(one: _Labelled, gate: Gate) -> bool:
+    # What somebody has said needs no likeness: to be unlike is why it was said.
+    return one.kept.is_told or gate.lets(one.heard)
+
+
+def _parted(
+    sure: Sequence[_Labelled], found: Sequence[_Labelled | None], terms: Terms
+) -> tuple[Sequence[_Labelled], Sequence[_Labelled]]:
+    """Return what is learned from, and what is left out to prove it on."""
+    gate, is_step = terms.gate, terms.method == "test_time"
+    needed = 1 if is_step else gate.fewest
+    if len(sure) < needed + terms.proving:
+        raise Mismatch(
+            f"of {len(found)} utterances, {len(sure)} are sure enough to learn from (confidence "
+            f"{gate.confidence:g} or more, differing from the network's own path by "
+            f"{gate.most_unlike:g} or less, or told by somebody); {needed} are needed, and "
+            f"{terms.proving} to prove it on"
+        )
+    if not is_step:
+        return sure[: len(sure) - terms.proving], sure[len(sure) - terms.proving :]
+    if sure[-1] is not found[-1]:
+        raise Mismatch("the last utterance is not sure enough to learn from")
+    return sure[-1:], sure[-1 - terms.proving : -1]
+
+
+def _learned(decoder: Decoder, training: Training, weights: Weights, terms: Terms) -> Weights:
+    if terms.method == "test_time":
+        if not isinstance(decoder, Nudged):
+            raise Mismatch(f"{type(decoder).__name__} cannot take one step alone")
+        return decoder.nudge(training, weights, copies=terms.copies, step=terms.step)
+    if not isinstance(decoder, Tunable):
+        raise Mismatch(f"{type(decoder).__name__} cannot be tuned")
+    return decoder.tune(training, weights)
+
+
+def _training(signal: Signal, learning: Sequence[_Labelled]) -> Training:
+    groups = np.repeat(np.arange(len(learning)), [len(one.kept.rows) for one in learning])
+    ages = [np.arange(len(one.kept.rows)) - one.kept.begin for one in learning]
+    return Training(
+        signal=signal,
+        features=np.concatenate([one.kept.rows for one in learning]).astype(np.float64),
+        targets=groups,  # each is taken for itself
+        groups=groups,
+        labels=CLASSES,
+        ages=np.concatenate(ages),
+        spoken=np.array([(n, k) for n, one in enumerate(learning) for k in one.heard.label]),
+    )
+
+
+def _check_better(before: Sequence[Heard], after: Sequence[Heard], terms: Terms) -> None:
+    was, now = unlike(before), unlike(after)
+    n_was, n_now = (sum(len(one.path) for one in heard) for heard in (before, after))
+    if now > terms.gate.most_unlike:
+        limit = f"more than {terms.gate.most_unlike:g}"
+    elif not was - now >= terms.margin:
+        limit = f"which is not {terms.margin:g} less"
+    elif n_now < LEAST_HEARD * n_was:
+        limit = "too few phonemes"
+    else:
+        return
+    raise Mismatch(
+        f"on {len(before)} utterances that were left out, the network's paths of {n_now} phonemes "
+        f"differ from the labels by {now:.3f}, {limit}; before, {n_was} phonemes by {was:.3f}"
+    )

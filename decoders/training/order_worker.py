@@ -1,0 +1,21 @@
+"""The process that works on an order: ``python -m decoders.training.order_worker FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from decoders.training.beside import serve
+from decoders.training.worker import stand_back
+
+__all__ = ["main"]
+
+
+def main(folder: str) -> None:
+    """Do what is ordered in `folder`; end at once when standard input is closed."""
+    stand_back()
+    sys.stdout.buffer.write(serve(Path(folder)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
