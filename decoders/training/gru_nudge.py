@@ -11,7 +11,8 @@ from torch import nn
 from decoders.decoder import Training, Weights
 from decoders.networks.speech_gru import Utterances
 from decoders.speech.utterances import utterances
-from decoders.training.gru_arrays import arrays_of, network_of, standard_of
+from decoders.training.front_arrays import standard_of
+from decoders.training.gru_arrays import arrays_of, network_of
 from decoders.training.loop import reproducible
 
 if TYPE_CHECKING:
