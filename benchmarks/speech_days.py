@@ -1,10 +1,11 @@
 """What another day costs a decoder of speech, and what brings it back.
 
-Of each day: the phoneme error rate of the calibrated model as it is; tuned on the first sentences
-of that day's calibration; recalibrated without labels, by what it and a language heard in the
-whole of it (``bci calibrate --pseudo-labels``); and what becomes of a storm of wrong labels, with
-the gate and without it. The rates are of test sentences of that day that nothing was tuned to;
-what is *recovered* is the part of the loss since the first day.
+Of each day: the phoneme error rate of the calibrated model as it is; settled on the rows of that
+day's calibration; tuned on its first sentences; recalibrated without labels, by what it and a
+language heard in the whole of it (``bci calibrate --pseudo-labels``); and what becomes of a storm
+of wrong labels, with the gate and without it. The rates are of test sentences of that day that
+nothing was tuned to; what is *recovered* is the part of the loss since the first day. Ranges are
+of 95 %, bootstrapped over the test sentences of both days.
 
     python benchmarks/speech_days.py SESSION MODEL FIRST_DAY_TEST.xdf \
         CALIBRATION_DAY30.xdf:TEST_DAY30.xdf …
@@ -17,8 +18,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,19 +28,71 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402 - found by the line above, like the rest
+from numpy.typing import NDArray  # noqa: E402
 
 from bci_server.config import Session, load_session  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
 from decoders.calibration import one_thread  # noqa: E402
-from decoders.decoder import Training, Tunable, Weights  # noqa: E402
+from decoders.decoder import Settling, Training, Tunable, Weights  # noqa: E402
 from decoders.gathering import Gathered, gather  # noqa: E402
 from decoders.speech.gate import Gate  # noqa: E402
-from decoders.speech.held_out_scores import score_sentences  # noqa: E402
+from decoders.speech.held_out_scores import best_paths  # noqa: E402
 from decoders.speech.language import Language  # noqa: E402
 from decoders.speech.learning import spoken_training  # noqa: E402
+from decoders.speech.phoneme_errors import distance  # noqa: E402
 from decoders.speech.recalibration import recalibrate  # noqa: E402
+from decoders.speech.utterances import utterances  # noqa: E402
 from decoders.stage import Mismatch  # noqa: E402
 from devices.adapters.recording import Recording  # noqa: E402
+
+DRAWINGS = 2000
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Of each sentence, how many phonemes were wrong, and how many there were."""
+
+    wrong: NDArray[np.float64]
+    n: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, meant: Sequence[NDArray[np.int64]], said: Sequence[tuple[int, ...]]) -> Errors:
+        """Count them."""
+        wrong = [distance(names, heard) for names, heard in zip(meant, said, strict=True)]
+        return cls(np.array(wrong, float), np.array([len(names) for names in meant], float))
+
+    def rates(self, drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the error rate of each drawing (n, n_sentences) of sentences."""
+        rates: NDArray[np.float64] = self.wrong[drawn].sum(axis=1) / self.n[drawn].sum(axis=1)
+        return rates
+
+    def drawn(self, seed: int) -> NDArray[np.int64]:
+        """Return drawings of sentences; of as many sentences and one seed, always the same."""
+        count = len(self.wrong)
+        return np.random.default_rng(seed).integers(count, size=(DRAWINGS, count))
+
+    def ranged(self) -> tuple[float, float, float]:
+        """Return the error rate and its range."""
+        return ranged(self.wrong.sum() / self.n.sum(), self.rates(self.drawn(0)))
+
+
+def recovered(before: Errors, after: Errors, first: Errors) -> tuple[float, float, float]:
+    """Return what part of the loss since the first day is back, and its range.
+
+    Before and after are of the same sentences, and drawn together.
+    """
+    lost, left, least = (
+        np.append(errors.rates(errors.drawn(seed)), errors.wrong.sum() / errors.n.sum())
+        for errors, seed in ((before, 0), (after, 0), (first, 1))
+    )
+    parts = (lost - left) / (lost - least)
+    return ranged(parts[-1], parts[:-1])
+
+
+def ranged(value: float, drawn: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return a value, and the range of 95 % of drawings of it."""
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(value), float(low), float(high)
 
 
 class Days:
@@ -60,21 +113,30 @@ class Days:
         """Return its cued sentences."""
         return spoken_training([gathered], self._session.pipeline.sentences)
 
-    def rate(self, weights: Weights, test: Training, what: str, before: float = 0.0) -> float:
-        """Print, and return, the phoneme error rate."""
-        scores = score_sentences(self._decoder, weights, test)
-        rate, (low, high) = float(scores["phoneme_error_rate"]), scores["ci95"]
-        said = f"{what:44} {rate:6.1%} ({low:.1%} to {high:.1%}), n = {scores['n']}"
-        if before:
-            said += f"; recovered {(before - rate) / (before - self._first):.0%}"
+    def rate(
+        self, weights: Weights, test: Training, what: str, before: Errors | None = None
+    ) -> Errors:
+        """Print the phoneme error rate; return what was wrong."""
+        errors = Errors.of([u.phonemes for u in utterances(test)], self._said(weights, test))
+        rate, low, high = errors.ranged()
+        said = f"{what:44} {rate:6.1%} ({low:.1%} to {high:.1%}), n = {len(errors.wrong)}"
+        if before is not None:
+            part, low, high = recovered(before, errors, self._first)
+            said += f"; recovered {part:.0%} ({low:.0%} to {high:.0%})"
         print(said, flush=True)
-        return rate
+        return errors
+
+    def _said(self, weights: Weights, test: Training) -> list[tuple[int, ...]]:
+        return best_paths(self._decoder, weights, test)
 
     def day(self, calibration: Path, test: Path) -> None:
         """Print all that is known of one later day."""
         heard, asked = self.gathered(calibration), self.training(self.gathered(test))
         print(f"\n{test.stem}")
         before = self.rate(self._weights, asked, "as calibrated on the first day")
+        if isinstance(self._decoder, Settling):
+            settled = self._decoder.settle(heard.rows, self._weights)
+            self.rate(settled, asked, "settled on rows alone", before)
         cued = self.training(heard)
         few = cued.part(np.isin(cued.groups, np.unique(cued.groups)[: self._n]))
         began = time.monotonic()
@@ -92,7 +154,7 @@ class Days:
         self._alone(_Storm(loaded), heard, asked, before, "the same, without the gate", anything)
 
     def _alone(
-        self, loaded: Any, heard: Gathered, asked: Training, before: float, what: str, gate: Gate
+        self, loaded: Any, heard: Gathered, asked: Training, before: Errors, what: str, gate: Gate
     ) -> None:
         try:
             found = recalibrate(self._decoder, self._weights, loaded, heard, gate)

@@ -24,6 +24,7 @@ __all__ = [
     "Moment",
     "Nudged",
     "OfSessions",
+    "Settling",
     "Training",
     "Tunable",
     "Weights",
@@ -176,6 +177,17 @@ class Decoder(Protocol):
         ------
         Mismatch
             The weights were not fitted for such a signal.
+        """
+
+
+@runtime_checkable
+class Settling(Decoder, Protocol):
+    """A decoder that can be brought to another day by rows alone, which nobody labelled."""
+
+    def settle(self, rows: NDArray[np.float64], weights: Weights) -> Weights:
+        """Return `weights`, which `fit`, `tune` or this gave, moved to suit (n, n_features) rows.
+
+        What was done in them, and when, does not matter, but that it was much the same as before.
         """
 
 

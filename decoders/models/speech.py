@@ -23,9 +23,9 @@ class Speech(SpokenTrained):
 
     The public baseline's shape (Card et al., N. Engl. J. Med. 391, 2024) is ``units = 768``,
     ``layers = 5``, ``reduced = 0``; smaller ones suit smaller machines. Each session has an affine
-    map of its own, the identity at first; a new day tunes that map alone. Trained with CTC on
-    sentences of which only the text is known. Live, one row is one block; a step is said when its
-    last row is there, and most of its work is done before. The state lasts until a gap.
+    map of its own, the identity at first; a new day settles and tunes that map alone. Trained with
+    CTC on sentences of which only the text is known. Live, one row is one block; a step is said
+    when its last row is there, and most of its work is done before. The state lasts until a gap.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-__all__ = ["Mean", "Standardized", "limit_norms"]
+__all__ = ["DayStandards", "Mean", "Standardized", "limit_norms"]
 
 _LIMIT = 10.0
 
@@ -41,6 +41,41 @@ class Standardized(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` in deviations."""
         return torch.clamp((x - self.mean) * self.inverse, -self.limit, self.limit)
+
+
+class DayStandards(nn.Module):
+    """`Standardized`, by numbers of each day.
+
+    Parameters
+    ----------
+    mean, inverse
+        (n_days, n_features) float32.
+    limit
+        In deviations.
+    """
+
+    mean: Tensor
+    inverse: Tensor
+
+    def __init__(
+        self, mean: NDArray[np.float32], inverse: NDArray[np.float32], limit: float = _LIMIT
+    ) -> None:
+        super().__init__()
+        self.limit = limit
+        self.register_buffer("mean", torch.from_numpy(mean))
+        self.register_buffer("inverse", torch.from_numpy(inverse))
+
+    def forward(self, rows: Tensor, days: Tensor) -> Tensor:
+        """Return (n, n_features) rows in deviations of the days (n,) that they are of."""
+        found = torch.empty_like(rows)
+        for day in range(len(self.mean)):
+            at = days == day
+            found[at] = self.of_day(day)(rows[at])
+        return found
+
+    def of_day(self, day: int) -> Standardized:
+        """Return what rows of one day pass."""
+        return Standardized(self.mean[day].numpy(), self.inverse[day].numpy(), self.limit)
 
 
 class Mean(nn.Module):

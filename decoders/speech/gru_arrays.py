@@ -3,8 +3,11 @@
 With F features, R numbers of a row in a patch (F where nothing reduces them), L layers of U units
 and K classes, float32:
 
-- ``mean``, ``inverse`` (F,), ``limit`` (1,): a row is brought to deviations, cut at the limit.
+- ``mean``, ``inverse`` (D, F), ``limit`` (1,): a row is brought to deviations of its session, cut
+  at the limit. Older models have (F,): the same for all sessions.
 - ``days`` (D,) int64; ``day weight`` (D, F, F), ``day bias`` (D, F): the sessions, and their maps.
+- ``loadings`` (D, F, k): what features had in common in each session, see
+  `decoders.speech.new_day`. Older models have none.
 - ``reduce`` (F, R): only where there is one.
 - ``input`` (patch, 3 U, R): of the first layer, for each place in a patch; places that one row
   takes in turn, a stride apart, lie side by side (`places`).
@@ -21,9 +24,9 @@ from numpy.typing import NDArray
 
 from decoders.decoder import Weights
 
-__all__ = ["DAY_BIAS", "DAY_WEIGHT", "floats", "of_day", "places"]
+__all__ = ["DAY_BIAS", "DAY_WEIGHT", "LOADINGS", "floats", "of_day", "places"]
 
-DAY_WEIGHT, DAY_BIAS = "day weight", "day bias"
+DAY_WEIGHT, DAY_BIAS, LOADINGS = "day weight", "day bias", "loadings"
 
 
 def places(patch: int, stride: int) -> list[int]:
@@ -35,7 +38,8 @@ def of_day(weights: Weights, session: int) -> Weights:
     """Return `weights` with the layer of one session's day alone."""
     at = weights["days"].tolist().index(session)
     kept = slice(at, at + 1)
-    names = ("days", DAY_WEIGHT, DAY_BIAS)
+    names = ["days", DAY_WEIGHT, DAY_BIAS, *([LOADINGS] if LOADINGS in weights else [])]
+    names += [name for name in ("mean", "inverse") if weights[name].ndim > 1]
     return {**weights, **{name: weights[name][kept] for name in names}}
 
 

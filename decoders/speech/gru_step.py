@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 
 
 class DayLayer:
-    """What each row passes before patches are made: deviations, the newest day's map, softsign.
+    """What each row passes before patches are made: deviations and map of the newest day, softsign.
 
     Parameters
     ----------
@@ -30,7 +30,9 @@ class DayLayer:
     """
 
     def __init__(self, weights: Weights) -> None:
-        self._mean, self._inverse = floats(weights, "mean"), floats(weights, "inverse")
+        self._mean, self._inverse = (
+            np.atleast_2d(floats(weights, name))[-1] for name in ("mean", "inverse")
+        )
         self._limit = floats(weights, "limit")[0]
         self._matrix, self._bias = floats(weights, DAY_WEIGHT)[-1], floats(weights, DAY_BIAS)[-1]
         self._reduce = floats(weights, "reduce") if "reduce" in weights else None

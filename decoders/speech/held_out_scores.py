@@ -15,7 +15,7 @@ from decoders.speech.phoneme_errors import phoneme_scores
 from decoders.speech.utterances import Utterance, held_out, utterances
 from devices.signal import Chunk
 
-__all__ = ["fit_and_score", "score_sentences"]
+__all__ = ["best_paths", "fit_and_score", "score_sentences"]
 
 _SHARE = 0.2
 _FEWEST = 5
@@ -47,13 +47,17 @@ def fit_and_score(
 
 
 def score_sentences(decoder: Decoder, weights: Weights, training: Training) -> dict[str, Any]:
-    """Score the best path of every sentence of `training`; see `phoneme_scores`.
+    """Score the best path of every sentence of `training`; see `phoneme_scores`."""
+    said = best_paths(decoder, weights, training)
+    return phoneme_scores([u.phonemes for u in utterances(training)], said)
+
+
+def best_paths(decoder: Decoder, weights: Weights, training: Training) -> list[tuple[int, ...]]:
+    """Return the phonemes of the best path of every sentence of `training`, decoded as live.
 
     State is carried through silence, and from sentence to sentence where no gap lies between.
     """
-    found = utterances(training)
-    said = [greedy(_likely(run, training, u)) for run, u in _runs(decoder, weights, training)]
-    return phoneme_scores([u.phonemes for u in found], said)
+    return [greedy(_likely(run, training, u)) for run, u in _runs(decoder, weights, training)]
 
 
 def _runs(

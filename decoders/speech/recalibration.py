@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from decoders.decoder import Tunable, Weights
+from decoders.decoder import Settling, Tunable, Weights
 from decoders.gathering import Gathered
 from decoders.speech.gate import Gate, Heard
 from decoders.speech.language import Loaded
@@ -50,15 +50,16 @@ def recalibrate(
     gathered: Gathered,
     gate: Gate | None = None,
     *,
-    rounds: int = 2,
+    rounds: int = 3,
     most_change: float = 1.0,
 ) -> Recalibrated:
     """Tune a model to a recording without labels.
 
-    In each round it hears the first three quarters of the recording, and learns from what passes
-    the gate. The last quarter is the shadow's: there the new weights must hear as much as those of
-    before, and what the network says alone must be nearer to what the language makes of it. No
-    cue is looked at.
+    It is brought to the first three quarters of the recording as far as rows alone tell, where the
+    decoder can be. In each round it hears them, and learns from what passes the gate: each time
+    from there, so that what the first round took wrong is not carried on. The last quarter is the
+    shadow's: there the new weights must hear as much as those of before, and what the network says
+    alone must be nearer to what the language makes of it. No cue is looked at.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def recalibrate(
     rounds
         How often it hears and learns.
     most_change
-        What is learned may not move by more than this part of its size (Frobenius norms).
+        What labels teach may not move by more than this part of its size (Frobenius norms).
 
     Raises
     ------
@@ -84,13 +85,14 @@ def recalibrate(
     gate = gate or Gate()
     part = round(len(gathered.rows) * (1 - _SHARE))
     learning, proving = _rows(gathered, 0, part), _rows(gathered, part, len(gathered.rows))
-    new, heard, kept = weights, [], []
+    begun = decoder.settle(learning.rows, weights) if isinstance(decoder, Settling) else weights
+    new, heard, kept = begun, [], []
     for _ in range(rounds):
         heard = hear(decoder, new, loaded, learning)
         kept = [one for one in heard if gate.lets(one)]
         _check_labels(heard, kept, gate)
-        new = {**new, **decoder.tune(labelled(learning, kept), new)}
-        check_change(weights, new, most_change)
+        new = {**begun, **decoder.tune(labelled(learning, kept), begun)}
+        check_change(begun, new, most_change)
     before, after = (hear(decoder, w, loaded, proving) for w in (weights, new))
     _check_better(before, after)
     return Recalibrated(new, len(heard), len(kept), unlike(before), unlike(after))

@@ -38,7 +38,7 @@ class SpokenSteps:
     def __init__(
         self, labels: tuple[str, ...], n_features: int, weights: Weights, steps: Steps
     ) -> None:
-        check_width(n_features, len(weights["mean"]))
+        check_width(n_features, weights["mean"].shape[-1])
         self._labels = labels
         self._day = DayLayer(weights)
         self._steps = steps

@@ -8,14 +8,13 @@ import torch
 
 from decoders.decoder import Weights
 from decoders.networks.speech_conformer import ConformerShape, SpeechConformer
-from decoders.networks.standard import Standardized
 from decoders.speech.conformer_arrays import BLOCKS, of_block
-from decoders.training.front_arrays import array_of, front_arrays, front_state, loaded
+from decoders.training.front_arrays import Standard, array_of, front_arrays, front_state, loaded
 
 __all__ = ["arrays_of", "network_of", "shape_of"]
 
 
-def arrays_of(network: SpeechConformer, standard: Standardized, days: Sequence[int]) -> Weights:
+def arrays_of(network: SpeechConformer, standard: Standard, days: Sequence[int]) -> Weights:
     """Return the arrays of `decoders.speech.conformer_arrays`.
 
     Parameters
@@ -46,7 +45,7 @@ def arrays_of(network: SpeechConformer, standard: Standardized, days: Sequence[i
 def network_of(
     weights: Weights, days: int, dropout_in: float = 0.0, dropout: float = 0.0
 ) -> SpeechConformer:
-    """Return the network of some arrays, with `days` day layers, each the newest one's."""
+    """Return the network of some arrays, with its newest `days` day layers."""
     shape = shape_of(weights)
     blocks = {
         f"{BLOCKS}{number}.{name}": array
@@ -69,7 +68,7 @@ def shape_of(weights: Weights) -> ConformerShape:
     classes, width = weights["output"].shape
     layers, heads, context, _ = weights[f"{BLOCKS}attention.positions"].shape
     return ConformerShape(
-        features=len(weights["mean"]),
+        features=weights["mean"].shape[-1],
         reduced=weights["reduce"].shape[1] if "reduce" in weights else 0,
         patch=patch,
         stride=stride,

@@ -9,10 +9,10 @@ import torch
 from decoders.decoder import Training, Weights
 from decoders.networks.speech_conformer import ConformerShape, SpeechConformer
 from decoders.training.conformer_arrays import arrays_of, network_of
-from decoders.training.front_arrays import standard_of
+from decoders.training.front_arrays import standards_of
 from decoders.training.journal import Journal
 from decoders.training.loop import reproducible
-from decoders.training.spoken_network import learn, learn_days
+from decoders.training.spoken_network import in_common, learn, learn_days, settled_days
 
 if TYPE_CHECKING:
     from decoders.models.speech_conformer import SpeechConformer as Recipe
@@ -41,14 +41,15 @@ def fit_conformer(recipe: Recipe, training: Training, journal: Journal) -> Weigh
         network = SpeechConformer(shape, len(days), recipe.dropout_in, recipe.dropout)
         standard = recipe.standard(training)
         learn(recipe, network, standard, training, journal)
-        return arrays_of(network, standard, days)
+        return {**arrays_of(network, standard, days), **in_common(standard, training)}
 
 
 def tune_conformer(recipe: Recipe, training: Training, weights: Weights) -> Weights:
     """Return arrays of which the day layers alone are new: one for each session of `training`."""
     days = training.session_numbers
     with reproducible():
+        weights = settled_days(training, weights)
         network = network_of(weights, len(days), recipe.dropout_in, recipe.dropout)
-        standard = standard_of(weights)
+        standard = standards_of(weights)
         learn_days(recipe, network, standard, training)
-        return arrays_of(network, standard, days)
+        return {**weights, **arrays_of(network, standard, days)}

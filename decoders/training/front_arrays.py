@@ -13,16 +13,27 @@ from torch import Tensor
 from decoders.decoder import Weights
 from decoders.networks.speech_conformer import SpeechConformer
 from decoders.networks.speech_gru import SpeechGru
-from decoders.networks.standard import Standardized
+from decoders.networks.standard import DayStandards, Standardized
 from decoders.speech.gru_arrays import DAY_BIAS, DAY_WEIGHT, floats
 
-__all__ = ["array_of", "front_arrays", "front_state", "loaded", "standard_of"]
+__all__ = [
+    "Standard",
+    "array_of",
+    "front_arrays",
+    "front_state",
+    "loaded",
+    "standard_of",
+    "standards_of",
+]
+
+Standard = Standardized | DayStandards
+"""What rows pass before a network: by the same numbers every day, or each day's own."""
 
 Network = TypeVar("Network", SpeechGru, SpeechConformer)
 
 
 def front_arrays(
-    network: SpeechGru | SpeechConformer, standard: Standardized, days: Sequence[int]
+    network: SpeechGru | SpeechConformer, standard: Standard, days: Sequence[int]
 ) -> Weights:
     """Return the arrays that a row passes before patches are made, and how they are made.
 
@@ -35,8 +46,8 @@ def front_arrays(
     """
     shape = network.shape
     tensors = {
-        "mean": standard.mean,
-        "inverse": standard.inverse,
+        "mean": standard.mean.expand(len(days), -1),
+        "inverse": standard.inverse.expand(len(days), -1),
         DAY_WEIGHT: network.day.departures + torch.eye(shape.features),
         DAY_BIAS: network.day.biases,
     }
@@ -50,12 +61,11 @@ def front_arrays(
 
 
 def front_state(weights: Weights, days: int) -> dict[str, NDArray[np.generic]]:
-    """Return the network's parameters, with `days` day layers, each the newest one's."""
-    features = len(weights["mean"])
-    departures = floats(weights, DAY_WEIGHT)[-1:] - np.eye(features, dtype=np.float32)
+    """Return the network's parameters, with the newest `days` of the day layers."""
+    matrices = floats(weights, DAY_WEIGHT)[-days:]
     state: dict[str, NDArray[np.generic]] = {
-        "day.departures": np.repeat(departures, days, 0),
-        "day.biases": np.repeat(weights[DAY_BIAS][-1:], days, 0),
+        "day.departures": matrices - np.eye(matrices.shape[1], dtype=np.float32),
+        "day.biases": weights[DAY_BIAS][-days:],
     }
     if "reduce" in weights:
         state["reduce.weight"] = weights["reduce"].T
@@ -63,9 +73,14 @@ def front_state(weights: Weights, days: int) -> dict[str, NDArray[np.generic]]:
 
 
 def standard_of(weights: Weights) -> Standardized:
-    """Return what the network's rows pass before."""
-    mean, inverse = (floats(weights, name).copy() for name in ("mean", "inverse"))
-    return Standardized(mean, inverse, float(floats(weights, "limit")[0]))
+    """Return what rows of the newest day pass before the network."""
+    return standards_of(weights).of_day(-1)
+
+
+def standards_of(weights: Weights) -> DayStandards:
+    """Return what rows of each day pass before the network."""
+    mean, inverse = (np.atleast_2d(floats(weights, name)).copy() for name in ("mean", "inverse"))
+    return DayStandards(mean, inverse, float(floats(weights, "limit")[0]))
 
 
 def loaded(network: Network, state: Weights) -> Network:

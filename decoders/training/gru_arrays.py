@@ -10,14 +10,13 @@ from torch import Tensor
 
 from decoders.decoder import Weights
 from decoders.networks.speech_gru import GruShape, SpeechGru
-from decoders.networks.standard import Standardized
 from decoders.speech.gru_arrays import places
-from decoders.training.front_arrays import array_of, front_arrays, front_state, loaded
+from decoders.training.front_arrays import Standard, array_of, front_arrays, front_state, loaded
 
 __all__ = ["arrays_of", "network_of", "shape_of"]
 
 
-def arrays_of(network: SpeechGru, standard: Standardized, days: Sequence[int]) -> Weights:
+def arrays_of(network: SpeechGru, standard: Standard, days: Sequence[int]) -> Weights:
     """Return the arrays of `decoders.speech.gru_arrays`.
 
     Parameters
@@ -49,7 +48,7 @@ def arrays_of(network: SpeechGru, standard: Standardized, days: Sequence[int]) -
 def network_of(
     weights: Weights, days: int, dropout_in: float = 0.0, dropout: float = 0.0
 ) -> SpeechGru:
-    """Return the network of some arrays, with `days` day layers, each the newest one's."""
+    """Return the network of some arrays, with its newest `days` day layers."""
     shape = shape_of(weights)
     network = SpeechGru(shape, days, dropout_in, dropout)
     order = np.argsort(places(shape.patch, shape.stride))
@@ -76,7 +75,7 @@ def shape_of(weights: Weights) -> GruShape:
     patch, stride = (int(n) for n in weights["steps"])
     classes, units = weights["output"].shape
     return GruShape(
-        features=len(weights["mean"]),
+        features=weights["mean"].shape[-1],
         reduced=weights["reduce"].shape[1] if "reduce" in weights else 0,
         patch=patch,
         stride=stride,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from decoders.decoder import Training
 from decoders.networks.speech_gru import Utterances, n_steps
-from decoders.networks.standard import Standardized
+from decoders.networks.standard import DayStandards
 from decoders.speech.ctc import greedy
 from decoders.speech.phoneme_errors import distance
 from decoders.speech.utterances import Utterance, held_out, utterances
@@ -104,7 +104,7 @@ def check_lengths(found: list[Utterance], patches: Patches) -> None:
 
 def train_spoken(
     network: nn.Module,
-    standard: Standardized,
+    standard: DayStandards,
     training: Training,
     patches: Patches,
     disturbance: Disturbance,
@@ -122,13 +122,14 @@ def train_spoken(
     network
         Turns `Utterances` of standardized rows into (n, n_steps, n_classes) scores.
     standard
-        Brings rows to deviations.
+        Brings rows to deviations of their day.
     training
         The sentences.
     patches, disturbance, schedule
         How rows are cut, what is done to them, and how long.
     validation
-        Share of each session's sentences, the last ones, that say when to stop.
+        Share of each session's sentences, the last ones, that say when to stop; 0: all are learned
+        from, and judged by.
     journal
         As in `decoders.training.loop.train`.
     days
@@ -152,10 +153,17 @@ def train_spoken(
             "checked on another. Record more"
         )
     check_lengths(found, patches)
-    rows = standard(torch.from_numpy(training.features.astype(np.float32)))
-    held = held_out(found, validation)
-    fitting = [u for u, is_out in zip(found, held, strict=True) if not is_out]
-    checking = [u for u, is_out in zip(found, held, strict=True) if is_out]
+    of_day = np.zeros(len(training.features), np.int64)
+    for number, session in enumerate(days):
+        of_day[training.is_session(session)] = number
+    rows = standard(
+        torch.from_numpy(training.features.astype(np.float32)), torch.from_numpy(of_day)
+    )
+    fitting = checking = found
+    if validation:
+        held = held_out(found, validation)
+        fitting = [u for u, is_out in zip(found, held, strict=True) if not is_out]
+        checking = [u for u, is_out in zip(found, held, strict=True) if is_out]
     typical = float(np.mean([len(u.phonemes) for u in checking]))
     objective = Objective(
         _loss,

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from decoders.decoder import Training
+import numpy as np
+from numpy.typing import NDArray
+
+from decoders.decoder import Training, Weights
 from decoders.stage import Mismatch
 from decoders.training.recipe import Trained
 from devices.speech.phonemes import CLASSES
 
 if TYPE_CHECKING:
-    from decoders.networks.standard import Standardized
+    from decoders.networks.standard import DayStandards
     from decoders.training.loop import Schedule
     from decoders.training.spoken import Disturbance, Patches
 
@@ -144,9 +147,19 @@ class SpokenTrained(Trained):
                 f"{', '.join(training.labels[:5])}"
             )
 
-    def standard(self, training: Training) -> Standardized:
-        """Return what brings the training's rows to deviations."""
-        from decoders.networks.standard import Standardized
+    def standard(self, training: Training) -> DayStandards:
+        """Return what brings the training's rows to deviations, each session's to its own."""
+        from decoders.networks.standard import DayStandards
         from decoders.training.parts import spread
 
-        return Standardized(*spread(training.features))
+        found = [
+            spread(training.features[training.is_session(session)])
+            for session in training.session_numbers
+        ]
+        return DayStandards(np.stack([mean for mean, _ in found]), np.stack([i for _, i in found]))
+
+    def settle(self, rows: NDArray[np.float64], weights: Weights) -> Weights:
+        """Return `weights` with a day layer for a recording that nobody labelled."""
+        from decoders.speech.new_day import settled
+
+        return settled(weights, {0: rows})

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from decoders.decoder import Weights
 from decoders.networks.speech_gru import GruShape, SpeechGru, Utterances
-from decoders.networks.standard import Standardized
+from decoders.networks.standard import DayStandards, Standardized
 from decoders.speech.gru_arrays import of_day
 from decoders.speech.gru_graph_step import NOW, GraphGru
 from decoders.speech.gru_step import DayLayer, SplitGru
@@ -97,6 +97,34 @@ def test_arrays_make_the_network_again() -> None:
     newest = in_one_pass(made, standard, rows, day=1)
     assert np.allclose(in_one_pass(again, standard_of(weights), rows), newest, atol=1e-6)
     assert not np.allclose(in_one_pass(made, standard, rows, day=0), newest, atol=1e-3)
+
+
+def test_each_day_s_rows_are_brought_to_deviations_of_their_own() -> None:
+    made, _ = network(GruShape(F, 0, 6, 2, units=5, layers=1, classes=7), days=2)
+    mean, inverse = np.random.default_rng(6).standard_normal((2, 2, F)).astype(np.float32)
+    standards = DayStandards(mean, inverse)
+    weights = arrays_of(made, standards, (3, 8))
+    rows = np.random.default_rng(5).standard_normal((30, F)).astype(np.float32)
+    for day, session in enumerate((3, 8)):
+        live = row_by_row(of_day(weights, session), rows)
+        assert np.abs(live - in_one_pass(made, standards.of_day(day), rows, day)).max() < 1e-5
+    of_row = torch.arange(30) % 2
+    both = standards(torch.from_numpy(rows), of_row)
+    for day in range(2):
+        assert torch.equal(
+            both[of_row == day], standards.of_day(day)(torch.from_numpy(rows[day::2]))
+        )
+
+
+def test_a_model_with_one_mean_for_all_days_is_read_as_ever() -> None:
+    made, standard = network(GruShape(F, 4, 6, 2, units=5, layers=1, classes=7), days=2)
+    weights = arrays_of(made, standard, (3, 8))
+    older = {**weights, "mean": weights["mean"][0], "inverse": weights["inverse"][0]}
+    rows = np.random.default_rng(5).standard_normal((30, F)).astype(np.float32)
+    for session in (3, 8):
+        assert np.array_equal(
+            row_by_row(of_day(older, session), rows), row_by_row(of_day(weights, session), rows)
+        )
 
 
 def test_a_session_is_decoded_through_the_layer_of_its_day() -> None:

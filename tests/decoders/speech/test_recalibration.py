@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from decoders.decoder import Decoding, Moment, Training, Weights
 from decoders.gathering import Gathered
@@ -162,3 +163,39 @@ def test_an_utterance_ends_at_a_gap() -> None:
     parted = replace(whole, stretches=(np.arange(len(whole.rows)) > 60).astype(np.int64))
     heard = hear(Mapped(), {"matrix": TRUE}, language(TEXTS * 2), parted)
     assert all(parted.stretches[one.first] == parted.stretches[one.last] for one in heard)
+
+
+@dataclass(frozen=True)
+class Settled(Mapped):
+    """Is brought to a day by rows alone: then it says what its rows say."""
+
+    def settle(self, rows: NDArray[np.float64], weights: Weights) -> Weights:
+        return {"matrix": TRUE}
+
+
+def test_it_hears_with_what_rows_alone_tell_and_learns_from_there() -> None:
+    """As it was, it hears nothing that the gate lets through."""
+    before = {"matrix": SHIFTED}
+    with pytest.raises(Mismatch, match="0 are sure enough"):
+        recalibrate(Mapped(TRUE), before, language(TEXTS), recording(), rounds=1)
+    found = recalibrate(Settled(TRUE), before, language(TEXTS), recording(), rounds=1)
+    assert found.n_learned == 15
+    assert found.unlike_after == 0.0 < found.unlike_before
+
+
+def test_each_round_learns_from_where_the_first_did() -> None:
+    begun: list[Weights] = []
+
+    @dataclass(frozen=True)
+    class Watched(Mapped):
+        def tune(self, training: Training, weights: Weights) -> Weights:
+            begun.append(weights)
+            return {"matrix": TRUE}
+
+    learning, runs = TEXTS[:15], iter(range(5))
+
+    def start(rate_hz: float, hop: int) -> Listening:
+        return Listening(learning if next(runs) < 3 else TEXTS[15:])
+
+    recalibrate(Watched(), BEFORE, SimpleNamespace(start=start), recording(), rounds=3)  # type: ignore[arg-type]
+    assert [weights["matrix"] is BLURRED for weights in begun] == [True, True, True]

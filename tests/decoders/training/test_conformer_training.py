@@ -75,6 +75,8 @@ def test_a_new_day_is_learned_from_a_few_sentences_by_its_day_layer_alone(
     tuned = QUICK.tune(new_day, weights)
     assert error_rate(weights, after) > 2 * error_rate(tuned, after)
     assert {name for name in weights if not np.array_equal(weights[name], tuned[name])} == {
+        "mean",
+        "inverse",
         "day weight",
         "day bias",
     }

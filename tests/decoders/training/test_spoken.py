@@ -83,9 +83,30 @@ def test_a_new_day_is_learned_from_a_few_sentences_by_its_day_layer_alone(
     tuned = QUICK.tune(new_day, weights)
     assert error_rate(weights, after) > 2 * error_rate(tuned, after)
     assert {name for name in weights if not np.array_equal(weights[name], tuned[name])} == {
+        "mean",
+        "inverse",
         "day weight",
         "day bias",
     }
+
+
+def test_sessions_that_lie_apart_are_each_brought_to_their_own_deviations() -> None:
+    training = spoken_training(10, sessions=2)
+    training.features[training.is_session(1)] += 50.0
+    weights = replace(QUICK, epochs=1).fit(training)
+    apart = weights["mean"][1] - weights["mean"][0]
+    assert np.allclose(apart, 50.0, atol=1.0)
+    assert weights["loadings"].shape == (2, 10, 2)
+
+
+def test_of_few_sentences_all_are_learned_from(weights: Weights) -> None:
+    """None is held out to say when to stop: another last one gives other weights."""
+    few = spoken_training(4)
+    assert few.spoken is not None
+    other = replace(few, spoken=few.spoken.copy())
+    other.spoken[-1, 1] = 1 if few.spoken[-1, 1] != 1 else 5  # type: ignore[index]
+    one, two = (replace(QUICK, tune_epochs=3).tune(t, weights) for t in (few, other))
+    assert not np.array_equal(one["day weight"], two["day weight"])
 
 
 def test_8_bit_weights_hold_what_was_learned_or_are_refused(weights: Weights) -> None:
