@@ -221,7 +221,7 @@ def perplexities(loaded: Loaded, network: NextWord, texts: list[str]) -> dict[st
     lexicon = loaded.lexicon
     numbers = {lexicon.word(i): i for i in range(len(lexicon))}
     counted: list[float] = []
-    likely: list[float] = []
+    likely: list[float] = []  # minus infinity: not known
     for text in texts:
         state, hidden = lexicon.model.start(False), network.start
         for word in (*text.split(), END):
@@ -232,7 +232,7 @@ def perplexities(loaded: Loaded, network: NextWord, texts: list[str]) -> dict[st
                 state, score = lexicon.model.score(state, numbers[word])
             else:
                 continue
-            known = float(network.log_likely(hidden, number)[0]) if number[0] else math.nan
+            known = float(network.log_likely(hidden, number)[0]) if number[0] else -math.inf
             hidden = network.after(hidden, number)
             counted.append(LN_10 * score)
             likely.append(known)
@@ -240,8 +240,9 @@ def perplexities(loaded: Loaded, network: NextWord, texts: list[str]) -> dict[st
     known = np.isfinite(net)
 
     def mixed(share: float) -> float:
-        both = np.logaddexp(math.log1p(-share) + grams, math.log(share) + net)
-        return round(math.exp(-np.where(known, both, grams).mean()), 2)
+        both = grams.copy()
+        both[known] = np.logaddexp(math.log1p(-share) + grams, math.log(share) + net)[known]
+        return round(math.exp(-both.mean()), 2)
 
     return {
         "words_and_ends": len(grams),

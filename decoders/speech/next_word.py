@@ -39,14 +39,14 @@ _HALF = 0.5
 
 def write(path: Path, words: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write a network: its words, and its other arrays, the floating ones in 16 bits."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     half = {
         name: np.ascontiguousarray(a, np.float16 if np.issubdtype(a.dtype, np.floating) else None)
         for name, a in arrays.items()
     }
     text = np.frombuffer("\n".join(words).encode(), np.uint8)
-    save_file({**half, "words": text}, path)
+    path.write_bytes(save({**half, "words": text}))  # with the rights of any file, as the others
 
 
 class NextWord:
