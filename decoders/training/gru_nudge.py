@@ -10,6 +10,7 @@ from torch import nn
 
 from decoders.decoder import Training, Weights
 from decoders.networks.speech_gru import Utterances
+from decoders.speech.gru_arrays import DAY_WEIGHT
 from decoders.speech.utterances import utterances
 from decoders.training.front_arrays import standard_of
 from decoders.training.gru_arrays import arrays_of, network_of
@@ -66,8 +67,7 @@ def nudge_gru(
         gradients = torch.autograd.grad(loss, layer)
         size = float(torch.sqrt(sum(part.square().sum() for part in gradients)))
         if size > 0:
-            maps = network.day.departures[0] + torch.eye(network.shape.features)
-            length = step * float(torch.linalg.norm(maps)) / size
+            length = step * float(np.linalg.norm(weights[DAY_WEIGHT][-1])) / size
             with torch.no_grad():
                 for parameter, gradient in zip(layer, gradients, strict=True):
                     parameter -= length * gradient
