@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from decoders.decoder import Decoder, Moment, Nudged, Training, Tunable, Weights
+from decoders.decoder import Decoder, Moment, Nudged, Settling, Training, Tunable, Weights
 from decoders.output import Prediction
 from decoders.speech.ctc import greedy
 from decoders.speech.gate import Gate, Heard
@@ -44,10 +44,12 @@ class _Labelled:
 def retuned(decoder: Decoder, model: Weights, order: Order) -> Made:
     """Return weights that suit what was said better than those of the version that decodes.
 
-    Both are judged on the newest utterances of which the labels count (with ``"test_time"``, on
-    the newest but the one that it learns from), none of which the new ones were taught here. The
-    new ones must differ from the labels by less, by the margin, and by no more than the gate lets
-    a label; and they must not have fallen silent.
+    The network is first brought to the day as far as rows alone tell, where it can be: what it
+    hears then is what labels are held against, and where it learns from. Old and new weights are
+    judged on the newest utterances of which the labels count (with ``"test_time"``, on the newest
+    but the one that it learns from), whose labels taught the new ones nothing here. The new ones
+    must differ from the labels by less, by the margin, and by no more than the gate lets a label;
+    and they must not have fallen silent.
 
     Parameters
     ----------
@@ -63,14 +65,17 @@ def retuned(decoder: Decoder, model: Weights, order: Order) -> Made:
     """
     terms = order.terms
     weights = {**model, **order.changed}
-    found = [_heard(decoder, weights, order.features, kept) for kept in order.kept]
+    begun = _begun(decoder, weights, order)
+    found = [_heard(decoder, begun, order.features, kept) for kept in order.kept]
     sure = [one for one in found if one is not None and one.counts and _is_sure(one, terms.gate)]
     learning, proving = _parted(sure, found, terms)
     training = _training(order.features, learning)
-    new = {**weights, **_learned(decoder, training, weights, terms)}
-    check_change(weights, new, terms.most_change)
-    now = [_heard(decoder, new, order.features, one.kept) for one in proving]
-    before, after = [one.heard for one in proving], [one.heard for one in now if one is not None]
+    new = {**begun, **_learned(decoder, training, begun, terms)}
+    check_change(begun, new, terms.most_change)
+    before, after = (
+        [one.heard for k in proving if (one := _heard(decoder, w, order.features, k.kept))]
+        for w in (weights, new)
+    )
     _check_better(before, after, terms)
     changed = {
         name: array
@@ -79,6 +84,14 @@ def retuned(decoder: Decoder, model: Weights, order: Order) -> Made:
     }
     sizes = len(order.kept), len(learning), len(proving)
     return Made(changed, *sizes, unlike(before), unlike(after))
+
+
+def _begun(decoder: Decoder, weights: Weights, order: Order) -> Weights:
+    """Return the weights to learn from: brought to the day as far as rows alone tell."""
+    if order.terms.method == "test_time" or not isinstance(decoder, Settling):
+        return weights
+    rows = np.concatenate([kept.rows for kept in order.kept]).astype(np.float64)
+    return {**weights, **decoder.settle(rows, weights)}
 
 
 def _heard(decoder: Decoder, weights: Weights, signal: Signal, kept: Kept) -> _Labelled | None:

@@ -10,9 +10,9 @@ from torch import nn
 
 from decoders.decoder import Training, Weights
 from decoders.networks.speech_gru import Utterances
-from decoders.speech.gru_arrays import DAY_WEIGHT
+from decoders.speech.gru_arrays import DAY_WEIGHT, of_day
 from decoders.speech.utterances import utterances
-from decoders.training.front_arrays import standard_of
+from decoders.training.front_arrays import standards_of
 from decoders.training.gru_arrays import arrays_of, network_of
 from decoders.training.loop import reproducible
 
@@ -46,7 +46,9 @@ def nudge_gru(
         How many, and s.
     """
     (one,) = utterances(training)
-    standard = standard_of(weights)
+    session = int(weights["days"][-1])
+    weights = of_day(weights, session)
+    standards = standards_of(weights)
     with reproducible():
         torch.manual_seed(recipe.seed)
         network = network_of(weights, 1).eval()
@@ -54,7 +56,7 @@ def nudge_gru(
         layer = (network.day.departures, network.day.biases)
         for parameter in layer:
             parameter.requires_grad_(True)
-        rows = standard(torch.from_numpy(training.features.astype(np.float32)))
+        rows = standards.of_day(0)(torch.from_numpy(training.features.astype(np.float32)))
         disturbed = recipe.disturbance.disturb(rows[None].repeat(copies, 1, 1))
         said = network(Utterances(disturbed, torch.zeros(copies, dtype=torch.long)))
         loss = nn.functional.ctc_loss(
@@ -71,5 +73,4 @@ def nudge_gru(
             with torch.no_grad():
                 for parameter, gradient in zip(layer, gradients, strict=True):
                     parameter -= length * gradient
-        day = (int(weights["days"][-1]),)
-        return {**weights, **arrays_of(network, standard, day)}
+        return {**weights, **arrays_of(network, standards, (session,))}

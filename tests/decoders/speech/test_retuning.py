@@ -148,3 +148,28 @@ def test_a_text_that_nobody_can_say_does_not_count() -> None:
     heard = [kept(text) for text in TEXTS[:9]] + [kept("yes please", "§§§", is_told=True)]
     with pytest.raises(Mismatch, match="of 10 utterances, 9 are sure enough"):
         retuned(Mapped(TRUE), MODEL, order(heard))
+
+
+@dataclass(frozen=True)
+class SettlingFirst(Remembering):
+    """Rows alone bring it to the day."""
+
+    def settle(self, rows: Any, weights: Weights) -> Weights:
+        self.taught.append(rows)
+        return {**weights, "matrix": TRUE}
+
+    def tune(self, training: Training, weights: Weights) -> Weights:
+        assert weights["matrix"] is TRUE
+        return {"matrix": TRUE}
+
+
+def test_labels_are_held_against_what_it_hears_once_rows_have_brought_it_to_the_day() -> None:
+    model = {**MODEL, "matrix": SHIFTED}
+    heard = [kept(text) for text in TEXTS[:12]]
+    with pytest.raises(Mismatch, match="of 12 utterances, 0 are sure enough"):
+        retuned(Mapped(TRUE), model, order(heard))
+    taught: list[Any] = []
+    made = retuned(SettlingFirst(TRUE, taught), model, order(heard))
+    assert np.array_equal(taught[0], np.concatenate([one.rows for one in heard]))
+    assert made.before > 0.9
+    assert made.after == 0.0

@@ -46,7 +46,13 @@ def test_what_a_process_makes_is_what_is_made_here_and_lies_beside_the_model(mod
         n: a.tobytes() for n, a in here.weights.items()
     }
     assert weights_hash({**artifact.weights, **there.weights}) == there.hash
-    assert set(there.weights) == {"mean", "inverse", "day weight", "day bias"}
+    assert set(there.weights) == {
+        "mean",
+        "inverse",
+        "loadings",
+        "day weight",
+        "day bias",
+    }
 
 
 def test_an_order_is_read_as_it_was_written(model, tmp_path):
