@@ -60,10 +60,14 @@ class Worker:
     versions: VersionFolder
     made: dict[str, Weights]
     late: int
+    attempts: int
     waiting: list[tuple[int, Event]] = field(default_factory=list)
 
     def take(self, order: Order, newest: int) -> None:
         """Work on an order that was given at the sample `newest`."""
+        if not self.attempts:
+            return  # nobody works on it, so it is not asked for again
+        self.attempts -= 1
         began = time.process_time()
         try:
             made = make(self.session.decoder, self.artifact, self.versions, order)
@@ -185,6 +189,7 @@ def main() -> None:
     parser.add_argument("--step", type=float, default=SpeechRecalibration.step)
     parser.add_argument("--every", type=int, default=0, help="utterances; 0: the rule's own")
     parser.add_argument("--keep", type=int, default=SpeechRecalibration.keep)
+    parser.add_argument("--attempts", type=int, default=1000, help="at most so many")
     parser.add_argument("--late-s", type=float, default=60.0)
     parser.add_argument("--wrong", action="store_true", help="a client is always wrong")
     parser.add_argument("--fixed", action="store_true", help="the model as it is, too")
@@ -210,7 +215,7 @@ def main() -> None:
         adapting = replace(pipeline, adaptation=Adaptation(rules=(rule,)))
         run = artifact.run(artifact.signal, adapting, session.decoder, made)
         late = round(args.late_s * rate_hz)
-        worker = Worker(session, artifact, versions, made, late)
+        worker = Worker(session, artifact, versions, made, late, args.attempts)
         heard, begun = live(run, args.recordings, worker, args.wrong)
         rate(session, heard, begun, rate_hz, f"{args.method}, {len(made)} made")
 
