@@ -55,9 +55,9 @@ def recalibrate(
 ) -> Recalibrated:
     """Tune a model to a recording without labels.
 
-    It is brought to the first three quarters of the recording as far as rows alone tell, where the
-    decoder can be. In each round it hears them, and learns from what passes the gate: each time
-    from there, so that what the first round took wrong is not carried on. The last quarter is the
+    It is brought to the recording as far as rows alone tell, where the decoder can be. In each
+    round it hears the first three quarters, and learns from what passes the gate: each time from
+    there, so that what the first round took wrong is not carried on. The last quarter is the
     shadow's: there the new weights must hear as much as those of before, and what the network says
     alone must be nearer to what the language makes of it. No cue is looked at.
 
@@ -85,7 +85,7 @@ def recalibrate(
     gate = gate or Gate()
     part = round(len(gathered.rows) * (1 - _SHARE))
     learning, proving = _rows(gathered, 0, part), _rows(gathered, part, len(gathered.rows))
-    begun = decoder.settle(learning.rows, weights) if isinstance(decoder, Settling) else weights
+    begun = decoder.settle(gathered.rows, weights) if isinstance(decoder, Settling) else weights
     new, heard, kept = begun, [], []
     for _ in range(rounds):
         heard = hear(decoder, new, loaded, learning)
