@@ -14,7 +14,22 @@ __all__ = ["DayStandards", "Mean", "Standardized", "limit_norms"]
 _LIMIT = 10.0
 
 
-class Standardized(nn.Module):
+class _Spread(nn.Module):
+    """Means, and one over deviations, that are no parameters."""
+
+    mean: Tensor
+    inverse: Tensor
+
+    def __init__(
+        self, mean: NDArray[np.float32], inverse: NDArray[np.float32], limit: float = _LIMIT
+    ) -> None:
+        super().__init__()
+        self.limit = limit
+        self.register_buffer("mean", torch.from_numpy(mean))
+        self.register_buffer("inverse", torch.from_numpy(inverse))
+
+
+class Standardized(_Spread):
     """Zero mean and a deviation of 1 by fixed numbers; cut to `limit` deviations of either sign.
 
     So an artefact of 1e12 moves a network no further than one of ten deviations.
@@ -27,23 +42,12 @@ class Standardized(nn.Module):
         In deviations.
     """
 
-    mean: Tensor
-    inverse: Tensor
-
-    def __init__(
-        self, mean: NDArray[np.float32], inverse: NDArray[np.float32], limit: float = _LIMIT
-    ) -> None:
-        super().__init__()
-        self.limit = limit
-        self.register_buffer("mean", torch.from_numpy(mean))
-        self.register_buffer("inverse", torch.from_numpy(inverse))
-
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` in deviations."""
         return torch.clamp((x - self.mean) * self.inverse, -self.limit, self.limit)
 
 
-class DayStandards(nn.Module):
+class DayStandards(_Spread):
     """`Standardized`, by numbers of each day.
 
     Parameters
@@ -53,17 +57,6 @@ class DayStandards(nn.Module):
     limit
         In deviations.
     """
-
-    mean: Tensor
-    inverse: Tensor
-
-    def __init__(
-        self, mean: NDArray[np.float32], inverse: NDArray[np.float32], limit: float = _LIMIT
-    ) -> None:
-        super().__init__()
-        self.limit = limit
-        self.register_buffer("mean", torch.from_numpy(mean))
-        self.register_buffer("inverse", torch.from_numpy(inverse))
 
     def forward(self, rows: Tensor, days: Tensor) -> Tensor:
         """Return (n, n_features) rows in deviations of the days (n,) that they are of."""

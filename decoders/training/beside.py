@@ -123,7 +123,10 @@ class Beside:
             said = self._conduct(Path(folder))
         if said.refused:
             raise Mismatch(said.refused)
-        return Made(self._versions[said.hash], *said.numbers, said.hash)
+        made = self._versions.get(said.hash)
+        if made is None:
+            raise TrainingFailed(f"the weights {said.hash} that it made are not beside the model")
+        return Made(made, *said.numbers, said.hash)
 
     def stop(self) -> None:
         """End what is being worked on, and take no more."""
@@ -154,7 +157,10 @@ class Beside:
                 log.seek(0)
                 last = log.read().decode(errors="replace")[-LAST_WORDS:]
                 raise TrainingFailed(f"it ended with exit code {worker.returncode}: {last}")
-        return msgspec.json.decode(line, type=_Said)
+        try:
+            return msgspec.json.decode(line, type=_Said)
+        except msgspec.MsgspecError as error:
+            raise TrainingFailed(f"its last word cannot be read: {error}") from error
 
 
 def fill(folder: Path, decoder: Decoder, model: Path, order: Order) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from decoders.training.beside import serve
@@ -14,7 +15,9 @@ __all__ = ["main"]
 def main(folder: str) -> None:
     """Do what is ordered in `folder`; end at once when standard input is closed."""
     stand_back()
-    sys.stdout.buffer.write(serve(Path(folder)))
+    with redirect_stdout(sys.stderr):  # what a library prints is no word of ours
+        said = serve(Path(folder))
+    sys.stdout.buffer.write(said)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Orders that a process of its own works on."""
 
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -84,6 +86,25 @@ def test_a_process_that_refuses_or_fails_says_why(model, tmp_path):
         Beside(SPEECH, artifact, folder)(order(artifact, parent="0123"))
     with pytest.raises(TrainingFailed, match=r"exit code 1: (.|\n)*there is no model at"):
         Beside(SPEECH, artifact, tmp_path / "gone")(order(artifact))
+
+
+@pytest.mark.parametrize(
+    ("says", "why"),
+    [
+        ("hello", "last word cannot be read"),
+        ('{"hash":"gone"}', "gone that it made are not beside"),
+    ],
+)
+def test_what_a_process_says_that_is_no_answer_ends_nothing_else(model, monkeypatch, says, why):
+    folder, artifact = model
+    start = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess,
+        "Popen",
+        lambda _, **more: start([sys.executable, "-c", f"print({says!r})"], **more),
+    )
+    with pytest.raises(TrainingFailed, match=why):
+        Beside(SPEECH, artifact, folder)(order(artifact))
 
 
 def test_stopped_it_ends_at_once_and_takes_no_more(model):
