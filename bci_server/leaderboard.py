@@ -32,6 +32,7 @@ __all__ = [
     "Score",
     "Split",
     "Times",
+    "auc_beside",
     "candidates",
     "compare",
     "measure",
@@ -87,6 +88,8 @@ class Cell:
         a minute.
     times
         Of a fit, and of a step.
+    auc, auc_ci95
+        Of two classes that are scored by accuracy, the mean AUC and its interval; else None.
     """
 
     score: Score
@@ -97,11 +100,13 @@ class Cell:
     folds: Mapping[str, float]
     control: float
     times: Times
+    auc: float | None = None
+    auc_ci95: tuple[float, float] | None = None
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON has it, with the times beside the score, rounded likewise."""
-        found = {k: _rounded(v) for k, v in asdict(self).items() if k != "times"}
-        return found | self.times.plain()
+        found = {k: v for k, v in asdict(self).items() if k != "times" and v is not None}
+        return {k: _rounded(v) for k, v in found.items()} | self.times.plain()
 
 
 def candidates(
@@ -212,6 +217,7 @@ def measure(
     scores, control = leaving(session, split, scored, sources, found)
     values = {key: _value(m, scored) for key, m in scores.items()}
     value, ci95 = of_folds([(values[k], _half(m, scored)) for k, m in scores.items()])
+    auc, auc_ci95 = auc_beside(list(scores.values()), scored)
     return Cell(
         scored,
         value,
@@ -221,7 +227,18 @@ def measure(
         values,
         float(np.mean([_value(m, scored) for m in control])),
         time_fit_and_step(session, sources, found),
+        auc,
+        auc_ci95,
     )
+
+
+def auc_beside(
+    metrics: Sequence[Mapping[str, Any]], scored: Score
+) -> tuple[float | None, tuple[float, float] | None]:
+    """Return the mean AUC of folds and its interval, where accuracy is scored and there is one."""
+    if scored != "accuracy" or not all("auc" in m for m in metrics):
+        return None, None
+    return of_folds([(_value(m, "auc"), _half(m, "auc")) for m in metrics])
 
 
 def time_fit_and_step(

@@ -39,7 +39,7 @@ from bci_server.catalog import BrokenPlugin  # noqa: E402 - found by the line ab
 from bci_server.config import BadSession  # noqa: E402
 from benchmarks.leaderboard.cells import cell_of, described, times_of  # noqa: E402
 from benchmarks.leaderboard.page import write_page  # noqa: E402
-from benchmarks.leaderboard.peers import PEERS, Peer, offline  # noqa: E402
+from benchmarks.leaderboard.peers import PEERS, OnRows, Peer, offline  # noqa: E402
 from benchmarks.leaderboard.sets import SETS, RecordedSet  # noqa: E402
 from benchmarks.leaderboard.variants import VARIANTS  # noqa: E402
 from decoders.stage import Mismatch  # noqa: E402
@@ -111,7 +111,7 @@ def planned(fast: bool) -> Iterator[Planned]:
             yield Planned(recorded, peer.name, "peer", peer.name, _of_peer(recorded, peer))
 
 
-def _of_peer(recorded: RecordedSet, peer: Peer) -> Callable[[Path], dict[str, Any]]:
+def _of_peer(recorded: RecordedSet, peer: Peer | OnRows) -> Callable[[Path], dict[str, Any]]:
     return lambda folder: offline(recorded, peer, folder)
 
 

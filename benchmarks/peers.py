@@ -140,6 +140,36 @@ def _ridge(recipe: Any) -> Any:
     return _scaled(RidgeCV(np.logspace(1, 5, 9)))
 
 
+def _rcca(recipe: Any, training: Training, test: Training) -> Said:
+    """Return whose code PyntBCI's rCCA takes each whole trial for, at each of its rows."""
+    from pyntbci.classifiers import rCCA
+
+    x, at = _whole_trials(training)
+    rate_hz = training.signal.rate_hz * x.shape[2] / (len(training.targets) / len(at))
+    bits = np.array([[int(bit) for bit in recipe.codes[label]] for label in training.labels])
+    model = rCCA(
+        bits.repeat(round(rate_hz / recipe.code_rate_hz), axis=1),
+        round(rate_hz),
+        event="duration",
+        onset_event=recipe.onset,
+        encoding_length=recipe.response_s,
+    ).fit(x, training.targets[at])
+    rows, _ = _whole_trials(test)
+    found = np.asarray(model.predict(rows)).astype(np.int64)
+    trial = np.unique(test.groups, return_inverse=True)[1]
+    return np.eye(len(test.labels))[found[trial]], test.targets
+
+
+def _whole_trials(training: Training) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return (n_trials, n_channels, n_samples), and the first row of each trial."""
+    _, at = np.unique(training.groups, return_index=True)
+    assert training.ages is not None
+    samples = int(training.ages[1] - training.ages[0])
+    n_channels = training.features.shape[1] // samples
+    whole = training.features.reshape(len(at), -1, n_channels).astype(np.float64)
+    return np.ascontiguousarray(whole.transpose(0, 2, 1)), at
+
+
 def _mlp_regression(recipe: Any) -> Any:
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.neural_network import MLPRegressor
@@ -167,4 +197,5 @@ PEERS: dict[str, Callable[[Any, Training, Training], Said]] = {
     "tangent_space": _covariances(_tangent_space),
     "ridge": _values(_ridge),
     "mlp_regression": _values(_mlp_regression),
+    "rcca": _rcca,
 }

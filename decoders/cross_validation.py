@@ -23,7 +23,9 @@ from devices.signal import Chunk
 __all__ = [
     "LeftOutTrial",
     "Said",
+    "apart",
     "cross_validate",
+    "folds_of",
     "leave_out",
     "score",
     "stopping_scores",
@@ -100,7 +102,7 @@ def leave_out(
         Takes the place of the decoder's own.
     """
     said: list[tuple[int, Output]] = []
-    folds = _folds(decoder, training)
+    folds = folds_of(decoder, training)
     for number, left_out in enumerate(folds):
         if progress is not None:
             progress("cross-validation", number / len(folds))
@@ -114,7 +116,7 @@ def score(
     """Score what `leave_out` gave: see `cross_validate`."""
     classes = decoder.task == "classes"
     scores = _score_trials(training, said, evidence) if classes else _score_rows(training, said)
-    return scores | {"folds": len(_folds(decoder, training))}
+    return scores | {"folds": len(folds_of(decoder, training))}
 
 
 def trials_of(training: Training, said: Said) -> list[LeftOutTrial]:
@@ -157,12 +159,19 @@ def stopping_scores(
     }
 
 
-def _folds(decoder: Decoder, training: Training) -> list[NDArray[np.bool_]]:
+def folds_of(decoder: Decoder, training: Training) -> list[NDArray[np.bool_]]:
+    """Return which rows are left out of each fold: see `cross_validate`."""
     most = decoder.folds if isinstance(decoder, Trained) else 2 * _FOLDS
     if decoder.task == "continuous":
         return list(_row_folds(len(training.features)))[-most:]
     parting = mixed_trial_folds if getattr(decoder, "shares_classes", False) else trial_folds
     return list(parting(training, min(max(2, most), 2 * _FOLDS)))[-most:]
+
+
+def apart(training: Training, left_out: NDArray[np.bool_]) -> Training:
+    """Let what is left out part the groups beside it, so that no history reaches over it."""
+    parted = np.cumsum(np.diff(left_out, prepend=left_out[:1]) != 0)
+    return replace(training, groups=training.groups * (int(parted[-1]) + 1) + parted)
 
 
 def _row_folds(n: int) -> Iterator[NDArray[np.bool_]]:
@@ -178,11 +187,9 @@ def _decode(
     left_out: NDArray[np.bool_],
 ) -> Iterator[tuple[int, Output]]:
     """Fit on all but some rows, decode those as if live; yield the row and what was said."""
-    kept = ~left_out
-    # What was left out parts the groups beside it: no history reaches over it.
-    parted = np.cumsum(np.diff(left_out, prepend=left_out[:1]) != 0)
-    groups = training.groups * (int(parted[-1]) + 1) + parted
-    weights = fit(replace(training, groups=groups).part(kept))
+    parted = apart(training, left_out)
+    groups = parted.groups
+    weights = fit(parted.part(~left_out))
     decoding: Decoding | None = None
     group = None
     for row in np.flatnonzero(left_out):

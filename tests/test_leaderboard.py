@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import session_of
+from bci_server.groups import Source
 from bci_server.leaderboard import of_folds
-from benchmarks.leaderboard.cells import described
-from benchmarks.leaderboard.sets import SETS
+from benchmarks.leaderboard.cells import cell_of, described
+from benchmarks.leaderboard.page import write_page
+from benchmarks.leaderboard.peers import PEERS, OnRows, offline
+from benchmarks.leaderboard.sets import SETS, RecordedSet
 from benchmarks.leaderboard.variants import VARIANTS
+from tests.decoders.made import followed
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "docs" / "leaderboard.json"
 
@@ -37,6 +41,33 @@ def test_folds_are_averaged_with_their_uncertainty():
     assert value - low == pytest.approx(0.1 / math.sqrt(2))
 
 
+@pytest.mark.parametrize("recorded", SETS, ids=lambda s: s.name)
+def test_each_library_that_is_given_our_rows_has_a_decoder_beside_it(recorded):
+    beside = [peer.of for peer in PEERS.get(recorded.task, ()) if isinstance(peer, OnRows)]
+    assert set(beside) <= {variant.name for variant in VARIANTS[recorded.task]}
+
+
+def test_a_library_says_of_our_rows_what_ours_says(tmp_path):
+    def sources(folder):
+        return [Source(followed(1500, seed), str(seed)) for seed in (0, 0)]
+
+    made = RecordedSet("made", "velocity", "reach", sources, "first", "r2")
+    theirs = offline(made, PEERS["velocity"][0], tmp_path)
+    ours = cell_of(made, VARIANTS["velocity"][0], tmp_path).plain()
+    assert ours["n"] == theirs["n"]
+    assert theirs["value"] == pytest.approx(ours["value"], abs=0.05)
+    assert theirs["control"] < 0.1 < 0.5 < theirs["value"]
+
+
+def test_the_auc_stands_beside_the_accuracy_of_two_classes(cells, tmp_path):
+    cell = next(cell for cell in cells if cell["score"] == "accuracy")
+    write_page([{**cell, "auc": 0.75, "auc_ci95": [0.7, 0.8]}, {**cell, "set": "b"}], tmp_path)
+    page = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
+    assert "| decoder | score | AUC | control |" in page
+    assert "] | 0.750 |" in page
+    assert page.count("| AUC |") == 1
+
+
 PEER_OF = {
     "csp": "MOABB CSP+LDA",
     "tangent_space": "MOABB TS+LR",
@@ -47,6 +78,14 @@ PEER_OF = {
     "xdawn_covariance": "MOABB XDAWNCov+TS+LR",
     "xdawn_covariance, the peer's settings": "MOABB XDAWNCov+TS+LR",
     "lda": "shrinkage LDA on samples",
+    "ridge": "scikit-learn RidgeCV",
+    "ridge, 3 bins": "scikit-learn RidgeCV",
+    "ridge, 8 bins": "scikit-learn RidgeCV",
+    "ridge, 10 bins": "scikit-learn RidgeCV",
+    "mlp_regression": "scikit-learn MLPRegressor",
+    "logistic": "scikit-learn LogisticRegression",
+    "naive_bayes": "scikit-learn GaussianNB",
+    "rcca": "PyntBCI rCCA",
 }
 
 

@@ -15,7 +15,7 @@ from decoders.calibration import one_thread
 from decoders.describe import describe_pipeline
 from decoders.gathering import Gathered, gather
 
-__all__ = ["cell_of", "described", "times_of"]
+__all__ = ["cell_of", "described", "set_up", "times_of"]
 
 
 def described(recorded: RecordedSet, variant: Variant) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def described(recorded: RecordedSet, variant: Variant) -> dict[str, Any]:
     return document
 
 
-def _set_up(
+def set_up(
     recorded: RecordedSet, variant: Variant, folder: Path
 ) -> tuple[Session, list[Source], dict[str, Gathered]]:
     """Return the session, the recordings, and these through the steps; `folder` keeps them."""
@@ -46,14 +46,14 @@ def _set_up(
 def cell_of(recorded: RecordedSet, variant: Variant, folder: Path) -> Cell:
     """Measure one cell; `folder` keeps what the set is converted to."""
     with one_thread():
-        session, sources, found = _set_up(recorded, variant, folder)
+        session, sources, found = set_up(recorded, variant, folder)
         return measure(session, sources, recorded.split, recorded.score, found)
 
 
 def times_of(recorded: RecordedSet, variant: Variant, folder: Path) -> Times:
     """Time one cell, and score nothing."""
     with one_thread():
-        return time_fit_and_step(*_set_up(recorded, variant, folder))
+        return time_fit_and_step(*set_up(recorded, variant, folder))
 
 
 _LAST: dict[str, dict[str, Gathered]] = {}

@@ -26,6 +26,10 @@ leaderboard`](cli.md#bci-leaderboard).
 - Fit: processor seconds of one fit on all recordings. Step: of the decoder alone, on its own rows,
   one each 20 ms and the core idle between; `--times` takes both anew, for all cells that are there.
   Empty: scored on a machine that was busy with other things, and not timed yet.
+- AUC: beside the accuracy of two classes, since MOABB scores two classes, and P300, by it. Whoever
+  compares with its published tables: those of CCA and TRCA from before its pull request 1009 (March
+  2026) are at chance, by a fault in the labels.
+- *scikit-learn*'s and *PyntBCI*'s methods are given the rows that ours are given.
 - Many decoders were compared on the same test parts: the best of a table is the best of many, and
   no session file was changed for it.
 
@@ -56,13 +60,16 @@ def _page(cells: Sequence[dict[str, Any]]) -> Iterator[str]:
             f"Score: {_name(first['score'])}; chance {first['chance']:.2f}; n = {first['n']}; "
             f"split: {_split(first)}.\n"
         )
-        yield "| decoder | score | control | fit s | step p50 / p99 ms | model kB |"
-        yield "|---|---|---|---|---|---|"
-        yield from (_row(row) for row in sorted(rows, key=lambda r: -r["value"]))
+        ranked = any("auc" in row for row in rows)
+        heads = ["decoder", "score", *(["AUC"] if ranked else []), "control", "fit s"]
+        heads += ["step p50 / p99 ms", "model kB"]
+        yield f"| {' | '.join(heads)} |"
+        yield "|---" * len(heads) + "|"
+        yield from (_row(row, ranked) for row in sorted(rows, key=lambda r: -r["value"]))
         yield ""
 
 
-def _row(cell: dict[str, Any]) -> str:
+def _row(cell: dict[str, Any], ranked: bool) -> str:
     low, high = cell["ci95"]
     timed = "p50_ms" in cell
     took = [
@@ -71,8 +78,11 @@ def _row(cell: dict[str, Any]) -> str:
         f"{cell['model_kb']:.1f}" if timed else "",
     ]
     name = cell["decoder"] if cell["of"] == "ours" else f"*{cell['decoder']}*"
-    score = f"{cell['value']:.3f} [{low:.3f}, {high:.3f}]"
-    return f"| {name} | {score} | {cell['control']:.3f} | {' | '.join(took)} |"
+    scores = [f"{cell['value']:.3f} [{low:.3f}, {high:.3f}]"]
+    if ranked:
+        scores.append(f"{cell['auc']:.3f}" if "auc" in cell else "")
+    scores.append(f"{cell['control']:.3f}")
+    return f"| {' | '.join([name, *scores, *took])} |"
 
 
 def _name(score: str) -> str:

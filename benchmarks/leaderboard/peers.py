@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from bci_server.config import Session, session_of
 from bci_server.groups import Source, folds
-from bci_server.leaderboard import of_folds
+from bci_server.leaderboard import auc_beside, of_folds
 from benchmarks.leaderboard.cells import described
+from benchmarks.leaderboard.rows import OnRows, on_rows
 from benchmarks.leaderboard.sets import RecordedSet
 from benchmarks.leaderboard.variants import Variant
 from decoders.calibration import one_thread
@@ -26,7 +27,7 @@ from decoders.gathering import gather
 from decoders.pipeline import Pipeline
 from decoders.scores import class_scores
 
-__all__ = ["PEERS", "Peer", "offline"]
+__all__ = ["PEERS", "OnRows", "Peer", "offline"]
 
 _FOLDS = 10
 
@@ -113,8 +114,10 @@ def _samples(session: Session, source: Source) -> NDArray[np.float64]:
     return np.concatenate(chunks)
 
 
-def offline(recorded: RecordedSet, peer: Peer, folder: Path) -> dict[str, Any]:
+def offline(recorded: RecordedSet, peer: Peer | OnRows, folder: Path) -> dict[str, Any]:
     """Score a peer's pipeline on a set, with labels as they are, and permuted."""
+    if isinstance(peer, OnRows):
+        return on_rows(recorded, peer, folder)
     session = session_of(described(recorded, Variant("", _any_decoder(recorded))), folder)
     sources = recorded.sources(folder)
     with one_thread():
@@ -135,7 +138,9 @@ def offline(recorded: RecordedSet, peer: Peer, folder: Path) -> dict[str, Any]:
     values = [(m[recorded.score], _half(m, recorded.score)) for m in metrics]
     value, ci95 = of_folds(values)
     chance = float(np.mean([m["chance"] for m in metrics]))
-    return {
+    auc, auc_ci95 = auc_beside(metrics, recorded.score)
+    ranked = {} if auc_ci95 is None else {"auc": auc, "auc_ci95": list(auc_ci95)}
+    return ranked | {
         "score": recorded.score,
         "value": value,
         "ci95": list(ci95),
@@ -166,7 +171,7 @@ def _splits(
             yield str(fold), Cut(whole.x[~out], whole.y[~out]), Cut(whole.x[out], whole.y[out])
         return
     if recorded.split == "first":
-        raise AssertionError("no peer decodes values here")
+        raise AssertionError("values are decoded by methods on our rows")
     for key, left_out, rest in folds(sources, recorded.split):
         yield (
             key,
@@ -284,13 +289,18 @@ FLASHES = (
     Peer("shrinkage LDA on samples", reg_lda, [(0.5, 15.0)], (0.0, 0.8), 32.0),
 )
 
-PEERS: Mapping[str, Sequence[Peer]] = {
-    "imagery": (
-        Peer("MOABB CSP+LDA", csp_lda, MU_BETA, IMAGINED),
-        Peer("MOABB TS+LR", ts_lr, MU_BETA, IMAGINED),
-        Peer("MOABB MDM", mdm, MU_BETA, IMAGINED),
-        Peer("MOABB FgMDM", fgmdm, MU_BETA, IMAGINED),
-    ),
+IMAGERY = (
+    Peer("MOABB CSP+LDA", csp_lda, MU_BETA, IMAGINED),
+    Peer("MOABB TS+LR", ts_lr, MU_BETA, IMAGINED),
+    Peer("MOABB MDM", mdm, MU_BETA, IMAGINED),
+    Peer("MOABB FgMDM", fgmdm, MU_BETA, IMAGINED),
+)
+RIDGE = "scikit-learn RidgeCV"
+NETWORK = OnRows("scikit-learn MLPRegressor", "mlp_regression")
+
+PEERS: Mapping[str, Sequence[Peer | OnRows]] = {
+    "imagery": IMAGERY,
+    "imagery_3": IMAGERY,
     "ssvep": (
         Peer("MOABB SSVEP MDM", lambda: mdm("lwf"), AROUND, (2.0, 5.0)),
         Peer("MOABB SSVEP TS+LR", lambda: ts_lr("lwf"), AROUND, (2.0, 5.0)),
@@ -305,9 +315,21 @@ PEERS: Mapping[str, Sequence[Peer]] = {
     ),
     "p300": FLASHES,
     "p300_pair": FLASHES,
+    "oddball": FLASHES,
     "fingers": (
         Peer("shrinkage LDA on samples", reg_lda, [(0.1, 10.0)], (0.0, 0.5), 20.0),
         Peer("MOABB TS+LR", ts_lr, MU_BETA, (0.0, 0.5)),
     ),
+    "wrist": (Peer("shrinkage LDA on samples", reg_lda, [(0.1, 8.0)], (0.0, 1.0), 20.0),),
     "slow_potentials": (Peer("shrinkage LDA on samples", reg_lda, [(0.1, 4.0)], (0.0, 3.4), 2.0),),
+    "velocity": (OnRows(RIDGE, "ridge, 10 bins"), NETWORK),
+    "reach_directions": (OnRows(RIDGE, "ridge, 8 bins"), NETWORK),
+    "reach_trials": (OnRows(RIDGE, "ridge, 3 bins"), NETWORK),
+    "reach_target": (
+        OnRows("scikit-learn LDA", "lda"),
+        OnRows("scikit-learn LogisticRegression", "logistic"),
+        OnRows("scikit-learn GaussianNB", "naive_bayes"),
+    ),
+    "position": (OnRows(RIDGE, "ridge"), NETWORK),
+    "cvep": (OnRows("PyntBCI rCCA", "rcca"),),
 }

@@ -18,7 +18,18 @@ from bci_server.groups import Source
 from bci_server.leaderboard import Score, Split
 from devices.adapters.recording import Recording
 
-__all__ = ["SETS", "RecordedSet"]
+__all__ = [
+    "DATA",
+    "ROOT",
+    "SETS",
+    "TRACK",
+    "RecordedSet",
+    "converted",
+    "flickers",
+    "headband",
+    "pairs_of_runs",
+    "runs",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("BCI_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -97,25 +108,38 @@ def headbands(folder: Path) -> list[Source]:
 
 
 def converted(
-    script: str, source: str, *parts: tuple[float, float], truth: str = "", option: str = ""
+    script: str,
+    source: str | Sequence[str],
+    *parts: tuple[float, float],
+    stream: str = "",
+    truth: str = "",
+    option: str = "",
 ) -> Callable[[Path], list[Source]]:
-    """Return parts (shares of the whole) of what a script of ``examples/datasets`` makes."""
+    """Return parts (shares of the whole) of what a script of ``examples/datasets`` makes.
+
+    Of several files one recording is made, which is named after the first.
+    """
+    files = [DATA / name for name in ([source] if isinstance(source, str) else source)]
 
     def sources(folder: Path) -> list[Source]:
         found = []
         for start, stop in parts or [(0.0, 1.0)]:
-            made = folder / f"{Path(source).stem}{option}_{start:.3f}_{stop:.3f}.xdf"
+            made = folder / f"{files[0].stem}{option}_{start:.3f}_{stop:.3f}.xdf"
             if not made.exists():
-                _convert(script, DATA / source, made, (start, stop), option)
-            found.append(Source(play(made, truth=truth), made.name, "one", made.name))
+                _convert(script, files, made, (start, stop), option)
+            device = play(made, stream=stream, truth=truth)
+            found.append(Source(device, made.name, "one", made.name))
         return found
 
     return sources
 
 
-def _convert(script: str, source: Path, made: Path, part: tuple[float, float], option: str) -> None:
-    if not source.exists():
-        raise FileNotFoundError(f"no {source}; set BCI_TEST_DATA to the folder of recordings")
+def _convert(
+    script: str, files: Sequence[Path], made: Path, part: tuple[float, float], option: str
+) -> None:
+    for source in files:
+        if not source.exists():
+            raise FileNotFoundError(f"no {source}; set BCI_TEST_DATA to the folder of recordings")
     scripts = ROOT / "examples" / "datasets"
     sys.path.insert(0, str(scripts))  # as Python does for a script
     try:
@@ -126,8 +150,8 @@ def _convert(script: str, source: Path, made: Path, part: tuple[float, float], o
     new.unlink(missing_ok=True)
     start, stop = (f"{share:.6f}" for share in part)
     words = [option] if option else []
-    if main([*words, str(source), str(new), "--from", start, "--to", stop]):
-        raise ValueError(f"{script} could not convert {source}")
+    if main([*words, *map(str, files), str(new), "--from", start, "--to", stop]):
+        raise ValueError(f"{script} could not convert {files[0]}")
     new.rename(made)
 
 
@@ -137,7 +161,27 @@ HANDS = {
     "blocks": {"channels": ["C3", "Cz", "C4"]},
     "trials": {"labels": {"left": "left", "right": "right"}},
 }
+DIRECTIONS = {
+    "trials": {
+        "labels": {way: way for way in ("left", "right", "forward", "backward")},
+        "start_s": 0.95,  # the last block of a trial of a second
+        "end_s": 0.994,
+    }
+}
+PICTURES = {"trials": {"labels": {"1": "house", "2": "face"}}}
 THIRDS = ((0.0, 1 / 3), (2 / 3, 1.0))
+TRACK = (
+    "hippocampus_nelpy/linear-track/spikes.mat",
+    "hippocampus_nelpy/linear-track/trajectory.videoPositionTracking.gz",
+)
+EEGMMI = "eegmmi_s001/S001R{}.edf"
+
+
+def pairs_of_runs(*pairs: tuple[str, str]) -> Callable[[Path], list[Source]]:
+    """Return recordings of EEGMMI, two runs each, with all four movements in them."""
+    made = [converted("eegmmi", [EEGMMI.format(n) for n in pair]) for pair in pairs]
+    return lambda folder: [source for one in made for source in one(folder)]
+
 
 SETS: Sequence[RecordedSet] = (
     RecordedSet(
@@ -166,6 +210,23 @@ SETS: Sequence[RecordedSet] = (
         "recording",
         "accuracy",
         LEFT_RIGHT,
+    ),
+    RecordedSet(
+        "imagined left/right, three electrodes",
+        "imagery_3",
+        "motor_imagery",
+        converted("openbmi", "openbmi/cnt_mi.mat"),
+        "within",
+        "accuracy",
+        HANDS,
+    ),
+    RecordedSet(
+        "four imagined movements, and rest",
+        "imagery",
+        "motor_imagery_4",
+        pairs_of_runs(("04", "06"), ("08", "10")),
+        "recording",
+        "accuracy",
     ),
     RecordedSet("SSVEP, session left out", "ssvep", "ssvep", flickers, "session", "accuracy"),
     RecordedSet("SSVEP, person left out", "ssvep", "ssvep", flickers, "person", "accuracy"),
@@ -198,6 +259,23 @@ SETS: Sequence[RecordedSet] = (
         "P300 speller", "p300", "p300", converted("bci2000", "bci2000/eeg3_1.dat"), "within", "auc"
     ),
     RecordedSet(
+        "oddball, 64 electrodes",
+        "oddball",
+        "p300",
+        converted("bci2000", "bci2000/eeg2_1.dat"),
+        "within",
+        "auc",
+    ),
+    RecordedSet(
+        "houses or faces, headband",
+        "p300",
+        "p300",
+        headband("N170", "subject1", "eeg"),
+        "recording",
+        "auc",
+        PICTURES,
+    ),
+    RecordedSet(
         "slow potentials, SCP1",
         "slow_potentials",
         "slow_potentials",
@@ -221,6 +299,15 @@ SETS: Sequence[RecordedSet] = (
         converted("bci_competition", "bci_competition/BCI2_IV_fingers_train.npz"),
         "within",
         "accuracy",
+    ),
+    RecordedSet(
+        "direction of a moving hand, MEG",
+        "wrist",
+        "fingers",
+        converted("bci_competition", "bci_competition/HandMovementDirection_train.npz"),
+        "within",
+        "accuracy",
+        DIRECTIONS,
     ),
     RecordedSet(
         "hand velocity, 196 units, 80 % → rest",
@@ -272,6 +359,22 @@ SETS: Sequence[RecordedSet] = (
         "reach_trials",
         converted("m1_dad", "m1_dad/chewie_tr.npz", (0.0, 0.8), (0.8, 1.0), truth="velocity"),
         "first",
+        "r2",
+    ),
+    RecordedSet(
+        "reaches of Mihi, 174 units, 80 % → rest",
+        "reach_trials",
+        "reach_trials",
+        converted("m1_dad", "m1_dad/mihi_demo.mat", (0.0, 0.8), (0.8, 1.0), truth="velocity"),
+        "first",
+        "r2",
+    ),
+    RecordedSet(
+        "position on a track, 31 units",
+        "position",
+        "position",
+        converted("hippocampus_nelpy", TRACK, (0.0, 0.52), truth="running"),
+        "within",
         "r2",
     ),
     RecordedSet(

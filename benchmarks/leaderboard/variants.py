@@ -69,6 +69,13 @@ IMAGERY = (
     ),
 )
 
+# Three electrodes have no more than three filters.
+FEW_FILTERS: Mapping[str, Table] = {"csp": {"filters": 2}, "fbcsp": {"pairs": 1}}
+IMAGERY_3 = tuple(
+    replace(variant, decoder={**variant.decoder, **FEW_FILTERS.get(variant.name, {})})
+    for variant in IMAGERY
+)
+
 FLICKERS = {
     "kind": "filter_bank",
     "bands": {"13": [12.0, 14.0], "17": [16.0, 18.0], "21": [20.0, 22.0]},
@@ -151,13 +158,34 @@ DIRECTIONS = (
     Variant("point_process", {"kind": "point_process"}, ()),
 )
 
+# The slow part of the field over the hand's area while the hand moves.
+MOVING = (
+    {"kind": "lowpass", "edge_hz": 8.0, "order": 2},
+    {"kind": "epoch", "window_s": 1.0, "step_s": 0.05},
+)
+
+SLOWLY = {"kind": "smooth", "time_constant_s": 1.0}
+
+POSITION = (
+    Variant("ridge", {"kind": "ridge", "alpha": [0.03, 0.1, 0.3, 1.0], "mode": "position"}),
+    Variant("wiener_cascade", {"kind": "wiener_cascade", "mode": "position"}),
+    Variant("mlp_regression", {"kind": "mlp_regression", "mode": "position"}),
+    Variant("kalman", {"kind": "kalman", "mode": "position"}, (SLOWLY,)),
+    Variant("point_process", {"kind": "point_process", "mode": "position"}, ()),
+    Variant("grid_bayes", {"kind": "grid_bayes", "bins": 20, "smoothing": 2.0}, (SLOWLY,)),
+)
+
 VARIANTS: Mapping[str, Sequence[Variant]] = {
     "imagery": IMAGERY,
+    "imagery_3": IMAGERY_3,
     "ssvep": SSVEP,
     "ssvep_headband": of("logistic", "lda", "svm", "naive_bayes", "mlp"),
     "p300": P300,
     "p300_pair": P300_PAIR,
+    "oddball": P300,
+    "position": POSITION,
     "fingers": of("lda", "logistic", "svm", "naive_bayes", "mlp"),
+    "wrist": of("lda", "logistic", "svm", "naive_bayes", "mlp", stages=MOVING),
     "slow_potentials": of("lda", "logistic", "svm", "naive_bayes", "mlp"),
     "velocity": VELOCITY,
     "reach_directions": DIRECTIONS,

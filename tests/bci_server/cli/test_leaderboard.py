@@ -37,10 +37,14 @@ def test_decoders_stand_beside_chance_control_and_times(
         "model_kb",
         "p50_ms",
         "p99_ms",
+        "auc",
+        "auc_ci95",
     }
     assert set(mdm["folds"]) == {file.as_posix() for file in recordings}
     assert mdm["value"] > mdm["chance"] + 0.2 > mdm["control"]
     assert mdm["ci95"][0] <= mdm["value"] <= mdm["ci95"][1]
+    assert mdm["auc_ci95"][0] <= mdm["auc"] <= mdm["auc_ci95"][1]
+    assert mdm["auc"] > 0.7
     assert 0 < mdm["p50_ms"] <= mdm["p99_ms"]
 
 
