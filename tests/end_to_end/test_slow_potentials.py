@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bci_server.config import Session, load_session
+from bci_server.config import Session, load_session, session_of
 from bci_server.evaluate import evaluate
+from benchmarks.leaderboard.cells import described
+from benchmarks.leaderboard.sets import SETS
+from benchmarks.leaderboard.variants import VARIANTS, Variant
 from decoders.calibration import calibrate, training_of
 from decoders.cross_validation import cross_validate
+from decoders.decoder import Training
 from decoders.gathering import gather
 from devices.adapters.recording import Recording
 
@@ -54,9 +58,32 @@ def test_a_shift_by_will_is_seen_and_permuted_labels_are_not(converted: Converte
     assert within(session, recording, seed=0)["accuracy"] < 0.6
 
 
-def test_nothing_is_found_where_nothing_is(converted: Converted) -> None:
+CONTROL = next(recorded for recorded in SETS if recorded.control)
+
+
+@pytest.fixture(scope="module")
+def nothing(
+    shared_data: Path, dataset_script: Callable[..., int], tmp_path_factory: pytest.TempPathFactory
+) -> Training:
+    """Trials of a person in whom nobody has found anything."""
+    source = shared_data / "bci_competition" / "SelfRegulationSCP2_train.npz"
+    if not source.exists():
+        pytest.skip(f"no {source}")
+    out = tmp_path_factory.mktemp("nothing") / "scp2.xdf"
+    assert dataset_script("bci_competition", source, out) == 0
     session = load_session(SESSIONS / "slow_potentials.toml")
-    scores = within(session, converted("SelfRegulationSCP2"))
+    made = gather(Recording(str(out), speed=math.inf, chunk_s=1.0), session.pipeline)
+    return training_of([made], session.pipeline, session.decoder)
+
+
+@pytest.mark.parametrize("variant", VARIANTS[CONTROL.task], ids=lambda variant: variant.name)
+def test_no_decoder_finds_anything_where_nothing_is(
+    nothing: Training, variant: Variant, tmp_path: Path
+) -> None:
+    if variant.slow or variant.stages is not None:
+        pytest.skip("takes minutes: the leaderboard, which is tested, has its score")
+    decoder = session_of(described(CONTROL, variant), tmp_path).decoder
+    scores = cross_validate(decoder, nothing)
     assert scores["n"] == 200
     assert scores["p_value"] > 0.01
 
