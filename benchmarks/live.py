@@ -1,22 +1,27 @@
 """Real recordings, live: LSL → engine → WebSocket, scored at the client.
 
-Fits on one recording, plays the other over LSL at real speed in a process of its own, serves it
-with ``bci serve``, and scores what a client receives: decisions a trial, or velocity against the
-hand's. Beside it what ``bci evaluate`` says of the same samples: the hashes must be equal.
+``bci calibrate`` on one recording; the other goes over LSL at real speed from a process of its own,
+through ``bci serve``, to a client, and what that receives is scored: decisions a trial, or velocity
+against the hand's. Beside it what ``bci evaluate`` says of the same samples: the hashes must be
+equal.
 
+    python benchmarks/live.py                          # every session file there is a recording for
     python benchmarks/live.py imagery                  # eegmmi_s001, runs 6 → 10 and 10 → 6
     python benchmarks/live.py executed                 # runs 5 → 9 and 9 → 5
     python benchmarks/live.py reach                    # m1_stevenson, first 80 % → rest
     python benchmarks/live.py imagery --speed 20       # the same, twenty times faster
+
+Recordings are read from ../shared/data, or BCI_TEST_DATA. To add a session file: a line
+in benchmarks/live_tasks.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,18 +30,21 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bci_server.client import Lost, connect  # noqa: E402 - found by the line above
+from bci_server.config import Session, load_session  # noqa: E402
+from bci_server.groups import Source  # noqa: E402
 from bci_server.wire import (  # noqa: E402
     CommandMessage,
     MarkerMessage,
     PredictionMessage,
     StatusMessage,
+    TokenMessage,
 )
 from benchmarks.line import bci, lsl_of_its_own, serving  # noqa: E402
+from benchmarks.live_tasks import TASKS, Line  # noqa: E402
 from decoders.output_hash import OutputHash  # noqa: E402
+from devices.adapters.recording import Recording  # noqa: E402
 
 SESSIONS = ROOT / "examples" / "sessions"
-DATA = ROOT.parent / "shared" / "data"
-PAIRS = {"imagery": ("S001R06", "S001R10"), "executed": ("S001R05", "S001R09")}
 
 
 @dataclass
@@ -45,6 +53,7 @@ class Received:
 
     predictions: list[PredictionMessage] = field(default_factory=list)
     commands: list[CommandMessage] = field(default_factory=list)
+    tokens: list[TokenMessage] = field(default_factory=list)
     markers: list[MarkerMessage] = field(default_factory=list)
     latency_ms: dict[str, Any] = field(default_factory=dict)
     lost: list[Lost] = field(default_factory=list)
@@ -55,9 +64,13 @@ class Received:
         Equal only if each one was received: a client that cannot follow has the newest instead.
         """
         outputs = OutputHash()
-        for p in self.predictions:
-            outputs.prediction(p.sample, p.probabilities, p.decision, p.cue_sample)
-        if not self.predictions:
+        said = [*self.predictions, *self.tokens]
+        for p in sorted(said, key=lambda message: message.sample):  # a token follows its flash
+            if isinstance(p, PredictionMessage):
+                outputs.prediction(p.sample, p.probabilities, p.decision, p.cue_sample)
+            else:
+                outputs.token(p.sample, p)
+        if not said:
             for c in self.commands:
                 outputs.command(c.sample, c.decoded)
         return outputs.hexdigest()
@@ -72,7 +85,7 @@ def live(session: Path, model: Path, stream: list[str], folder: Path) -> Receive
 async def _collect(address: str, name: str, token: str, stream: list[str]) -> Received:
     received = Received()
     async with connect(address, token, session=name) as client:
-        messages = client.subscribe("predictions", "commands", "markers", "status")
+        messages = client.subscribe("predictions", "commands", "tokens", "markers", "status")
         await anext(messages)  # subscribed: from here on nothing is missed
         command = [sys.executable, "-m", "bci_server", "stream", *stream, "--until-eof"]
         sender = await asyncio.create_subprocess_exec(
@@ -92,6 +105,8 @@ def _sort(received: Received, message: Any) -> None:
             received.predictions.append(message)
         case CommandMessage() if message.decoded:
             received.commands.append(message)
+        case TokenMessage():
+            received.tokens.append(message)
         case MarkerMessage():
             received.markers.append(message)
         case StatusMessage() if message.state == "running":
@@ -111,72 +126,71 @@ def _is_over(received: Received, message: Any) -> bool:
     return message.state in {"ended", "failed"}
 
 
-def classes(task: str, folder: Path, speed: float) -> bool:
-    """Fit and decode both ways; return whether live and offline are equal."""
-    session = SESSIONS / "motor_imagery.toml"
-    first, second = (DATA / "eegmmi_s001" / f"{run}.edf" for run in PAIRS[task])
-    accuracies, equal = [], True
-    for train, test in ((first, second), (second, first)):
-        model = folder / train.stem
-        bci("calibrate", str(session), str(train), "-o", str(model))
-        offline = bci("evaluate", str(session), str(test), "--model", str(model))
-        stream = ["recording", str(test), "--as", "eeg", "--speed", str(speed), "--wait", "30"]
-        got = live(session, model, stream, folder)
-        decided = [p for p in got.predictions if p.decision]
-        cues = {"T1": "fists", "T2": "feet"}
-        meant = {m.sample: cues[m.label] for m in got.markers if m.label in cues}
-        right = sum(meant.get(p.cue_sample or 0) == p.decision for p in decided)
-        accuracies.append(right / len(meant))
-        same = got.outputs_sha256() == offline["outputs_sha256"]
-        equal &= same
-        print(
-            f"{train.stem} → {test.stem}: live {right}/{len(meant)} trials right, offline "
-            f"{offline['metrics']['accuracy']:.3f}; {len(got.predictions)} predictions, "
-            f"{len(got.lost)} losses; equal to the bit: {same}; {got.latency_ms}"
-        )
-        control = bci(
-            "evaluate", str(session), str(test), "--model", str(model), "--permute-labels", "1"
-        )
-        print(f"  labels permuted: {control['metrics']['accuracy']:.3f}")
-    print(f"{task}: mean accuracy live {sum(accuracies) / 2:.3f}")
-    return equal
-
-
-def reach(folder: Path, speed: float) -> bool:
-    """Fit on the first 80 %, decode the rest; return whether live and offline are equal."""
-    source = DATA / "m1_stevenson" / "stevenson_first70.npz"
-    script = ROOT / "examples" / "datasets" / "m1_stevenson.py"
-    for part, name in (("first:0.8", "fit"), ("last:0.2", "rest")):
-        out = folder / f"{name}.xdf"
-        subprocess.run([sys.executable, script, source, out, "--part", part], check=True)
-    session = SESSIONS / "reach.toml"
-    model, rest = folder / "reach", folder / "rest.xdf"
-    bci("calibrate", str(session), str(folder / "fit.xdf"), "-o", str(model))
-    offline = bci("evaluate", str(session), str(rest), "--model", str(model))
-    control = bci("evaluate", str(session), str(rest), "--model", str(model), "--shift-truth", "30")
-    stream = ["recording", str(rest), "--as", "spikes", "--as-type", "Spikes"]
-    got = live(session, model, [*stream, "--speed", str(speed), "--wait", "30"], folder)
+def over(line: Line, folder: Path, speed: float) -> bool:
+    """Fit, decode live and offline, and print both; return whether they are equal."""
+    file = SESSIONS / f"{line.session}.toml"
+    session = load_session(file)
+    fit = [_path(source) for source in line.fit(folder)]
+    rest = _path(line.rest(folder)[0])
+    model, of = folder / f"{line.session}-{fit[0].stem}", ["--stream", line.stream]
+    bci("calibrate", str(file), *map(str, fit), *of, "-o", str(model))
+    asked = [str(file), str(rest), *of, "--model", str(model)]
+    offline, control = bci("evaluate", *asked), bci("evaluate", *asked, *line.control)
+    words = ["recording", str(rest), *of, "--as", session.device.name]  # type: ignore[attr-defined]
+    got = live(file, model, [*words, "--speed", str(speed), "--wait", "30"], folder)
     same = got.outputs_sha256() == offline["outputs_sha256"]
     print(
-        f"reach: offline R² {offline['metrics']['r2']}, shifted {control['metrics']['r2']}; "
-        f"{len(got.commands)} commands live; equal to the bit: {same}; {got.latency_ms}"
+        f"{line.session}, {fit[0].name} → {rest.name}: live {_scored(session, got)}; offline "
+        f"{_shown(offline)}, control {_shown(control)}; {len(got.lost)} losses; equal to the bit: "
+        f"{same}; {got.latency_ms}",
+        flush=True,
     )
     return same
 
 
+def _path(source: Source) -> Path:
+    if not isinstance(source.device, Recording):
+        raise TypeError(f"{source.name} is no file")
+    return Path(source.device.path)
+
+
+def _scored(session: Session, got: Received) -> str:
+    """Say how many of the trials that a client heard of were decided right."""
+    trials = session.pipeline.trials
+    if trials is None:
+        return f"{len(got.commands)} commands"
+    told = f"{len(got.predictions)} predictions"
+    if got.tokens:
+        told += f", {''.join(t.text for t in got.tokens if t.is_final)!r} spelled"
+    meant = {m.sample: trials.labels[m.label] for m in got.markers if m.label in trials.labels}
+    decided = [p for p in got.predictions if p.decision]
+    if session.pipeline.uncued is not None:
+        return f"{told}, {len(decided)} decisions without a cue"
+    right = sum(
+        meant.get(-1 if p.cue_sample is None else p.cue_sample) == p.decision for p in decided
+    )
+    return f"{right}/{len(meant)} trials right, {told}"
+
+
+def _shown(evaluation: Mapping[str, Any]) -> str:
+    metrics = evaluation["metrics"]
+    kept = ("accuracy", "auc", "r2", "spelled")
+    return str({name: metrics[name] for name in kept if name in metrics})
+
+
 def main() -> None:
-    """Run one task and print the figures."""
+    """Run what is asked for and print the figures."""
     ask = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    ask.add_argument("task", choices=[*PAIRS, "reach"])
+    ask.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(TASKS)}")
     ask.add_argument("--speed", type=float, default=1.0)
     asked = ask.parse_args()
+    if unknown := set(asked.tasks) - set(TASKS):
+        ask.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}")
     with tempfile.TemporaryDirectory() as name, lsl_of_its_own():
-        folder = Path(name)
-        if asked.task == "reach":
-            equal = reach(folder, asked.speed)
-        else:
-            equal = classes(asked.task, folder, asked.speed)
-    sys.exit(0 if equal else 1)
+        lines = [line for task in asked.tasks or TASKS for line in TASKS[task]]
+        equal = [over(line, Path(name), asked.speed) for line in lines]
+    print(f"{sum(equal)} of {len(equal)} equal to the bit")
+    sys.exit(0 if all(equal) else 1)
 
 
 if __name__ == "__main__":
