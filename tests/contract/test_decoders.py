@@ -236,6 +236,12 @@ def test_the_same_training_gives_the_same_weights(case: Case) -> None:
     first, again = fitted(case), case.recipe.fit(case.training)
     assert {k: v.tobytes() for k, v in first.items()} == {k: v.tobytes() for k, v in again.items()}
     assert all(np.isfinite(v).all() for v in first.values())
+    t, steps = case.training, describe_pipeline(Pipeline(0.1))
+    models = [
+        Artifact(describe(case.recipe), steps, t.signal, t.labels, t.unit, weights, "0" * 64)
+        for weights in (first, again)
+    ]
+    assert models[0].hash == models[1].hash
 
 
 @pytest.mark.parametrize("case", ALL)
