@@ -1,6 +1,6 @@
 """What it costs when three electrodes are lost while a session runs.
 
-    python benchmarks/lost_channels.py [imagery|executed|reach …] [--draws 5]
+    python benchmarks/lost_channels.py [imagery|executed|flickers|flashes|reach …] [--draws 5]
 
 Fitted on one recording with all electrodes; on the other, three of them, drawn at random, give what
 is not a number (or stay flat) from the first sample on. They are filled in as the session's
@@ -28,6 +28,7 @@ from bci_server.config import Session, load_session  # noqa: E402 - found by the
 from bci_server.evaluate import evaluate  # noqa: E402
 from benchmarks.drift import part  # noqa: E402
 from benchmarks.harmed import Harmed, LostElectrodes  # noqa: E402
+from benchmarks.leaderboard.sets import converted, flickers  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
 from decoders.calibration import calibrate  # noqa: E402
 from decoders.features.bandpass import Bandpass  # noqa: E402
@@ -44,6 +45,7 @@ from devices.adapters.recording import Recording  # noqa: E402
 SESSIONS = ROOT / "examples" / "sessions"
 EEG = ROOT.parent / "shared" / "data" / "eegmmi_s001"
 RUNS = {"imagery": (6, 10), "executed": (5, 9)}
+FLASHES = {"p300": "lda", "p300_speller": "xdawn"}
 N_LOST = 3
 Pair = tuple[Recording, Recording]
 
@@ -53,6 +55,11 @@ def sessions_of(task: str) -> dict[str, Session]:
     if task == "reach":
         session = load_session(SESSIONS / "reach.toml")
         return {"ridge": replace(session, decoder=Ridge(10, 0.3))}
+    if task == "flickers":
+        return {"logistic": load_session(SESSIONS / "ssvep.toml")}
+    if task == "flashes":
+        described = {name: load_session(SESSIONS / f"{name}.toml") for name in FLASHES}
+        return {FLASHES[name]: session for name, session in described.items()}
     session = load_session(SESSIONS / "motor_imagery.toml")
     powers = replace(session.pipeline, stages=Chain((Bandpass(8.0, 30.0), LogPower(2.0))))
     return {
@@ -67,6 +74,12 @@ def pairs_of(task: str, folder: Path) -> list[Pair]:
     """Return what is fitted on, and what is decoded."""
     if task == "reach":
         return [(part(folder, 0.0, 0.8), part(folder, 0.8, 1.0))]
+    if task == "flickers":  # two sessions of two people
+        devices = [source.device for source in flickers(folder)]
+        return [(devices[fit], devices[rest]) for fit, rest in ((0, 1), (1, 0), (2, 3), (3, 2))]  # type: ignore[misc]
+    if task == "flashes":
+        made = converted("bci2000", "bci2000/eeg3_1.dat", (0.0, 0.75), (0.75, 1.0))(folder)
+        return [(made[0].device, made[1].device)]  # type: ignore[list-item]
     one, other = (
         Recording(str(EEG / f"S001R{run:02d}.edf"), speed=math.inf, chunk_s=1.0)
         for run in RUNS[task]
@@ -75,12 +88,12 @@ def pairs_of(task: str, folder: Path) -> list[Pair]:
 
 
 def score(session: Session, model: Artifact, device: Any) -> tuple[float, float]:
-    """Return accuracy and AUC, or the mean R² twice."""
+    """Return accuracy and, of two classes, AUC; or the mean R² twice."""
     target = session.target.channels if session.target else ()
     metrics = evaluate(model, session.pipeline, session.decoder, [device], target).metrics
     if "r2" in metrics:
         return float(np.mean(metrics["r2"])), float(np.mean(metrics["r2"]))
-    return float(metrics["accuracy"]), float(metrics["auc"])
+    return float(metrics["accuracy"]), float(metrics.get("auc", math.nan))
 
 
 def cost(
@@ -106,7 +119,7 @@ def cost(
 def main() -> None:
     """Print the table."""
     ask = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    ask.add_argument("tasks", nargs="*", default=[*RUNS, "reach"])
+    ask.add_argument("tasks", nargs="*", default=[*RUNS, "flickers", "flashes", "reach"])
     ask.add_argument("--policies", nargs="*", default=["mean", "others", "draw"])
     ask.add_argument("--draws", type=int, default=5)
     ask.add_argument("--how", choices=["nan", "flat"], default="nan")
