@@ -319,7 +319,7 @@ class Loop:
             if self._commands is None:
                 continue
             if isinstance(output, Prediction) and command is None:
-                command = self._commands.command(output)
+                command = self._commands.command(output, self._armed_from)
             elif (
                 isinstance(output, Token)
                 and output.first >= self._armed_from
@@ -391,7 +391,7 @@ class Loop:
         armed = self._guard.lease.limits() is not None
         if armed != self._armed:
             self._armed = armed
-            # What was begun to be said under another lease, or none, moves nothing under this one.
+            # What was cued or begun to be said under another lease, or none, moves nothing now.
             self._spoken, self._armed_from = None, self._n_samples
             now_s = self._clock.now()
             self._status_due_s = now_s

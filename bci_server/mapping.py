@@ -29,8 +29,9 @@ class Commands:
     mode, unit
         What the values mean.
     on
-        ``"probabilities"``: a command each block. ``"decisions"``: one with each decision, with
-        the values of what was decided; between them commands are neutral. ``"words"``, of a decoder
+        ``"probabilities"``: a command each block. ``"decisions"``: one with each decision of a
+        trial that was cued after arming, or of none, with the values of what was decided; between
+        them commands are neutral. ``"words"``, of a decoder
         of speech with a language: one with each final word that has values, and that was begun to
         be said after arming; its confidence is the word's.
     hold_s
@@ -58,12 +59,15 @@ class Commands:
                     f"{', '.join(self.names)}; it is {list(values)}"
                 )
 
-    def command(self, prediction: Prediction) -> Command:
-        """Return what `prediction` means for the effector."""
+    def command(self, prediction: Prediction, armed_from: int = 0) -> Command:
+        """Return what `prediction` means for the effector.
+
+        A decision on what was cued before sample `armed_from` means nothing.
+        """
         if self.on == "words":
             return self._neutral(max(prediction.probabilities))
         if self.on == "decisions":
-            return self._decided(prediction)
+            return self._decided(prediction, armed_from)
         sums = [0.0] * len(self.names)
         for label, probability in zip(prediction.labels, prediction.probabilities, strict=True):
             for i, value in enumerate(self.values.get(label, ())):
@@ -78,9 +82,10 @@ class Commands:
         values = tuple(self.values[token.text])
         return Command(self.mode, self.names, values, self.unit, token.confidence)
 
-    def _decided(self, prediction: Prediction) -> Command:
+    def _decided(self, prediction: Prediction, armed_from: int) -> Command:
         confidence = max(prediction.probabilities)
-        if prediction.decision is None:
+        cue = prediction.cue_sample
+        if prediction.decision is None or (cue is not None and cue < armed_from):
             return self._neutral(confidence)
         values = self.values.get(prediction.decision, (0.0,) * len(self.names))
         return Command(self.mode, self.names, tuple(values), self.unit, confidence)

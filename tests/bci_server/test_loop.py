@@ -17,7 +17,7 @@ from bci_server.mapping import Commands
 from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
-from bci_server.wire import DecoderName
+from bci_server.wire import DecoderName, Limit
 from decoders.lost_channels import LostChannels, Others
 from decoders.pipeline import Pipeline
 from decoders.trials import Trials
@@ -312,6 +312,23 @@ def test_tokens_go_out_as_they_are():
     assert (first.text, first.is_final, second.is_final) == ("a", False, True)
     assert [(a.text, a.confidence) for a in second.alternatives] == [("b", 0.25)]
     assert (second.item, second.unit, second.sample) == (1, "character", 9)
+
+
+@pytest.mark.parametrize(("armed_s", "n_steered"), [(0.06, 1), (0.12, 0)])
+def test_a_trial_that_was_cued_before_arming_moves_nothing(armed_s, n_steered):
+    commands = Commands(("x",), {"left": (-1.0,), "right": (1.0,)}, "click", on="decisions")
+    bench = Bench(
+        steady(8),
+        [(armed_s, ArmLease(call=1, holder="anna", limits={"x": Limit(value=1.0, velocity=50.0)}))],
+        decoding=Sides,
+        shape=Shape("click", ("x",), "1"),
+        commands=commands,
+        trials=Trials({"T1": "right"}, start_s=0.1, end_s=0.2),
+        markers=[Marker(0.1, "T1")],
+    ).run()
+    assert bench.controls.answers[0].ok, bench.controls.answers
+    assert len([m for m in bench.out.of("predictions") if m.decision]) == 1
+    assert len([m for m in bench.out.of("commands") if m.mode == "click"]) == n_steered
 
 
 def test_a_session_without_commands_says_none_and_cannot_be_armed():

@@ -14,6 +14,13 @@ def test_the_command_is_the_mean_weighted_by_probability():
     assert command.confidence == 0.5
 
 
+@pytest.mark.parametrize(("cue", "mode"), [(99, "neutral"), (100, "click"), (None, "click")])
+def test_a_decision_on_what_was_cued_before_arming_means_nothing(cue, mode):
+    commands = Commands(("x",), {"go": (1.0,)}, "click", on="decisions")
+    decided = Prediction(("go", "stay"), (0.9, 0.1), decision="go", cue_sample=cue)
+    assert commands.command(decided, armed_from=100).mode == mode
+
+
 @pytest.mark.parametrize(
     "bad",
     [
