@@ -48,7 +48,7 @@ recording is fitted on, the others are decoded."""
 Score = Literal["accuracy", "auc", "r2"]
 
 _SHIFT_S = 30.0
-_STEPS, _CADENCE_S = 60, 0.02
+_STEPS, _CADENCE_S = 150, 0.02
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def planned(fast: bool) -> Iterator[Planned]:
                     "ours",
                     described(recorded, variant),
                     lambda folder, r=recorded, v=variant: cell_of(r, v, folder).plain(),
-                    lambda folder, r=recorded, v=variant: times_of(r, v, folder).plain(),
+                    lambda folder, r=recorded, v=variant: times_of(r, v, folder),
                 )
         for peer in PEERS.get(recorded.task, ()):
             yield Planned(recorded, peer.name, "peer", peer.name, _of_peer(recorded, peer))
@@ -166,8 +166,7 @@ def _timed(cell: Planned, cache: Path) -> None:
     times = cell.time(cache / "recordings")
     _keep(kept, json.loads(kept.read_text()) | times)
     print(
-        f"{cell.recorded.name} | {cell.name}: fit {times['fit_s']:.2f} s, step "
-        f"{times['p50_ms']:.2f} / {times['p99_ms']:.2f} ms",
+        f"{cell.recorded.name} | {cell.name}: {times['p50_ms']:.2f} / {times['p99_ms']:.2f} ms",
         flush=True,
     )
 

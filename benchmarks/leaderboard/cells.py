@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bci_server.config import Session, session_of
 from bci_server.groups import Source
-from bci_server.leaderboard import Cell, Times, measure, time_fit_and_step
+from bci_server.leaderboard import Cell, measure, time_fit_and_step
 from benchmarks.leaderboard.sets import ROOT, RecordedSet
 from benchmarks.leaderboard.variants import Variant
 from decoders.calibration import one_thread
 from decoders.describe import describe_pipeline
 from decoders.gathering import Gathered, gather
+from decoders.training.recipe import Trained
 
 __all__ = ["cell_of", "described", "set_up", "times_of"]
 
@@ -50,10 +52,18 @@ def cell_of(recorded: RecordedSet, variant: Variant, folder: Path) -> Cell:
         return measure(session, sources, recorded.split, recorded.score, found)
 
 
-def times_of(recorded: RecordedSet, variant: Variant, folder: Path) -> Times:
-    """Time one cell, and score nothing."""
+def times_of(recorded: RecordedSet, variant: Variant, folder: Path) -> dict[str, Any]:
+    """Return the times of one cell, and score nothing.
+
+    A network's fit is timed when it is scored, and not again: one epoch is enough for a step.
+    """
     with one_thread():
-        return time_fit_and_step(*set_up(recorded, variant, folder))
+        session, sources, found = set_up(recorded, variant, folder)
+        if not isinstance(session.decoder, Trained):
+            return time_fit_and_step(session, sources, found).plain()
+        short = replace(session, decoder=replace(session.decoder, epochs=1))
+        times = time_fit_and_step(short, sources, found).plain()
+        return {key: value for key, value in times.items() if key != "fit_s"}
 
 
 _LAST: dict[str, dict[str, Gathered]] = {}
