@@ -64,9 +64,10 @@ SETTINGS: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"decoder": Ridge(10), "by": "procrustes"},
     ],
     "falcon": [],  # what it takes is another package's
-    "mdm": [{}, {"metric": "logeuclid"}],
+    "mdm": [{}, {"metric": "logeuclid"}, {"metric": "logchol"}],
+    "tangent_space": [{}, {"metric": "logchol"}],
     "rcca": [{"codes": CODES, "code_rate_hz": 60.0, "filter_s": 0.034}],
-    "fgmdm": [{}, {"metric": "logeuclid"}],
+    "fgmdm": [{}, {"metric": "logeuclid"}, {"metric": "logchol"}],
     "mlp_regression": [{"history": 10}],
     "ridge": [{}, {"history": 10}],
     "svm": [{}, {"kernel": "rbf"}],

@@ -60,6 +60,10 @@ IMAGERY = (
         (MU_BETA, COVARIANCE, RECENTRED),
     ),
     Variant("mdm, re-centred", {"kind": "mdm"}, (MU_BETA, COVARIANCE, RECENTRED)),
+    *(
+        Variant(f"{kind}, log-Cholesky", {"kind": kind, "metric": "logchol"})
+        for kind in ("tangent_space", "mdm", "fgmdm")
+    ),
     *(Variant(f"{kind} on powers", {"kind": kind}, POWERS) for kind in ON_POWERS),
     Variant("fbcsp", {"kind": "fbcsp"}, ({"kind": "filter_bank_covariance", "window_s": 2.0},)),
     Variant("forest on powers", {"kind": "forest"}, POWERS, slow=True),

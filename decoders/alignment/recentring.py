@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from decoders.alignment.alignment import RowMap
 from decoders.decoder import Training, Weights
 from decoders.spd import inverse_root, matrices, symmetric_index, upper_index
+from decoders.tangent import riemannian_mean
 from devices.signal import Signal
 
 __all__ = ["Recentring"]
@@ -30,10 +31,7 @@ class Recentring:
 
     def fit(self, anchor: Weights, training: Training) -> Weights:
         """Return ``whitening``, (n_channels, n_channels)."""
-        from pyriemann.tangentspace import TangentSpace
-
-        mapping = TangentSpace(metric="riemann").fit(matrices(training.features))
-        return {"whitening": inverse_root(np.asarray(mapping.reference_, np.float64))}
+        return {"whitening": inverse_root(riemannian_mean(matrices(training.features)))}
 
     def signal(self, signal: Signal) -> Signal:
         """Return the same features, without a unit."""

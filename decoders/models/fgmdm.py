@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,20 @@ from decoders.decoder import Decoding, Training, Weights
 from decoders.linear import LinearClassification, check_classes, check_width, softmax
 from decoders.spd import (
     Logarithm,
-    Metric,
+    LogCholesky,
     check_metric,
     inverse_root,
-    logarithm,
     matrices,
     n_triangle,
-    root,
+    order,
     symmetric_index,
+)
+from decoders.tangent import (
+    exponential,
+    logarithms,
+    riemannian_mean,
+    tangents_of_factors,
+    triangles,
 )
 from devices.signal import Signal
 
@@ -42,39 +48,38 @@ class Fgmdm:
     with the classes' means as by `mdm` (Barachant et al., "Riemannian geometry applied to BCI
     classification", LVA/ICA 2010; pyriemann's FgMDM). With ``logeuclid`` the tangent space is
     :math:`S = D(\log C - \log M)`, D the differential of exp at log M (Arsigny et al., SIAM J.
-    Matrix Anal. Appl. 29, 2007). Wants a covariance as the last stage.
+    Matrix Anal. Appl. 29, 2007); with ``logchol`` it is the log-Cholesky metric's at the identity,
+    once M has whitened (see `decoders.spd.LogCholesky`): without eigenvectors, for many channels.
+    Wants a covariance as the last stage.
 
-    What is mapped back lies flat with ``logeuclid``, and with two classes lies on one geodesic:
+    What is mapped back lies flat but with ``riemann``, and with two classes lies on one geodesic:
     distances are then those of the projections' coordinates. Three classes or more with
     ``riemann`` take an eigenvalue problem a class and one more at each step.
 
     Parameters
     ----------
     metric
-        ``"riemann"`` or ``"logeuclid"``, of means, distances and the tangent space.
+        ``"riemann"``, ``"logeuclid"`` or ``"logchol"``, of means, distances and the tangent space.
     """
 
     task: ClassVar[Literal["classes"]] = "classes"
 
-    metric: Metric = "riemann"
+    metric: Literal["riemann", "logeuclid", "logchol"] = "riemann"
 
     def __post_init__(self) -> None:
-        check_metric(self.metric)
+        check_metric(self.metric, ("riemann", "logeuclid", "logchol"))
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
-        from pyriemann.tangentspace import TangentSpace
-
         check_classes(training)
-        mapping = TangentSpace(metric=self.metric)
-        tangents = mapping.fit_transform(matrices(training.features))
-        reference = np.asarray(mapping.reference_, np.float64)
-        w = _discriminants(tangents, training.targets)
-        along = tangents @ w.T @ np.linalg.pinv(w @ w.T)
-        weights = self._mapping(reference, *_whole(w, len(reference)))
-        if self.metric == "logeuclid" or len(w) == 1:
+        rows, space = self._tangents(matrices(training.features))
+        w = _discriminants(rows, training.targets)
+        along = rows @ w.T @ np.linalg.pinv(w @ w.T)
+        weighing, directions = _whole(w, order(rows.shape[1]))
+        weights = self._mapping(space, weighing, directions)
+        if self.metric != "riemann" or len(w) == 1:
             return {**weights, "means": _means(along, training)}
-        return {**weights, "to_means": _from_geodesics(mapping, along @ w, training, reference)}
+        return {**weights, "to_means": _from_geodesics(along, directions, training)}
 
     def start(
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
@@ -82,27 +87,48 @@ class Fgmdm:
         """Start a run."""
         check_width(signal.n_channels, n_triangle(weights["directions"].shape[1]))
         if "means" in weights:
-            return LinearClassification(labels, _flat(weights), _logarithm(weights))
+            if self.metric != "logchol":
+                return LinearClassification(labels, _flat(weights), _logarithm(weights))
+            whitening = np.ascontiguousarray(weights["whitening"], np.float64)
+            chart = LogCholesky(len(whitening), whitening)
+            return LinearClassification(labels, _flat(weights), chart)
         return Classification(labels, _Curved(weights))
+
+    def _tangents(
+        self, full: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+        """Return the matrices' triangles in the tangent space, and which space that is."""
+        if self.metric != "logeuclid":
+            whitening = inverse_root(riemannian_mean(full))
+            charted = logarithms if self.metric == "riemann" else tangents_of_factors
+            return triangles(charted(full, whitening)), {"whitening": whitening}
+        from pyriemann.geometry.base import ddexpm
+
+        logs = logarithms(full)
+        middle = logs.mean(axis=0)
+        return triangles(np.asarray(ddexpm(logs - middle, middle))), {"log_reference": middle}
 
     def _mapping(
         self,
-        reference: NDArray[np.float64],
+        space: Mapping[str, NDArray[np.float64]],
         weighing: NDArray[np.float64],
         directions: NDArray[np.float64],
     ) -> dict[str, NDArray[np.float64]]:
         """Return what turns a covariance into coordinates, and coordinates into S'."""
         if self.metric == "riemann":
-            whitening = inverse_root(reference)
-            return {"weighing": weighing, "directions": directions, "whitening": whitening}
+            return {"weighing": weighing, "directions": directions, **space}
+        if self.metric == "logchol":
+            # What weighs L + L' weighs L twice; the metric sees each value of L once.
+            lengths = np.where(np.eye(directions.shape[1], dtype=bool), 0.5, math.sqrt(0.5))
+            return {"weighing": 2 * weighing, "directions": directions * lengths, **space}
         from pyriemann.geometry.base import ddexpm, ddlogm
 
         # D is symmetric, so what weighs D(L) weighs L once D has been put on it.
-        middle = logarithm(reference)
+        middle = space["log_reference"]
         return {
             "weighing": np.asarray(ddexpm(weighing, middle), np.float64),
-            "directions": np.asarray(ddlogm(directions, reference), np.float64),
-            "log_reference": middle,
+            "directions": np.asarray(ddlogm(directions, exponential(middle)), np.float64),
+            **space,
         }
 
 
@@ -144,18 +170,16 @@ def _means(along: NDArray[np.float64], training: Training) -> NDArray[np.float64
 
 
 def _from_geodesics(
-    mapping: Any,
-    filtered: NDArray[np.float64],
-    training: Training,
-    reference: NDArray[np.float64],
+    along: NDArray[np.float64], directions: NDArray[np.float64], training: Training
 ) -> NDArray[np.float64]:
-    """Return M_k^(-1/2) M^(1/2) of each class, M_k the mean of what was filtered, mapped back."""
-    from pyriemann.geometry.mean import mean_riemann
+    """Return N_k^(-1/2) of each class, N_k the mean of its filtered matrices as they are at M = I.
 
-    back = mapping.inverse_transform(filtered)
+    Distances to M^(1/2) N_k M^(1/2) are the same there: the metric does not see M.
+    """
+    filtered = exponential(np.tensordot(along, directions, 1))
     classes = range(len(training.labels))
-    means = [mean_riemann(back[training.targets == k]) for k in classes]
-    return np.stack([inverse_root(mean) @ root(reference) for mean in means])
+    means = [riemannian_mean(filtered[training.targets == k]) for k in classes]
+    return np.stack([inverse_root(mean) for mean in means])
 
 
 def _logarithm(weights: Weights) -> Logarithm:
@@ -198,7 +222,7 @@ class _Curved:
         filtered = np.tensordot(along, self._directions, 1)
         values, vectors = np.linalg.eigh(filtered)
         np.clip(values, -_LARGEST_LOG, _LARGEST_LOG, out=values)
-        # M_k^(-1/2) C' M_k^(-1/2) = X X' with C' = M^(1/2) exp(S') M^(1/2).
+        # N_k^(-1/2) exp(S') N_k^(-1/2) = X X'.
         halves = self._to_means @ (vectors * np.exp(values / 2))
         lengths = np.linalg.eigvalsh(halves @ halves.transpose(0, 2, 1))
         np.maximum(lengths, _TINY, out=lengths)

@@ -15,14 +15,14 @@ from decoders.eigen import eigenvalues_into
 from decoders.linear import LinearClassification, check_classes, check_width, softmax
 from decoders.spd import (
     Logarithm,
-    Metric,
+    LogCholesky,
     Unfolding,
     check_metric,
     inverse_root,
-    logarithm,
     matrices,
     n_triangle,
 )
+from decoders.tangent import factors, logarithms, riemannian_mean
 from devices.signal import Signal
 
 __all__ = ["Mdm"]
@@ -37,32 +37,36 @@ class Mdm:
     Distances and means are Riemann's, :math:`d_k^2 = \sum_i \ln^2 \lambda_i(M_k^{-1} C)`
     (Barachant et al., IEEE Trans. Biomed. Eng. 59, 2012), or log-Euclidean,
     :math:`d_k = |\ln C - \ln M_k|` (Arsigny et al., SIAM J. Matrix Anal. Appl. 29, 2007), which
-    takes one eigenvalue problem a step instead of one a class: less time from three classes on.
-    Probabilities are the softmax of :math:`-d_k^2`, as pyriemann's. Wants a covariance as the last
-    stage.
+    takes one eigenvalue problem a step instead of one a class: less time from three classes on; or
+    log-Cholesky where the Riemannian mean of all has whitened (see `decoders.spd.LogCholesky`),
+    which takes none. Probabilities are the softmax of :math:`-d_k^2`, as pyriemann's. Wants a
+    covariance as the last stage.
 
     Parameters
     ----------
     metric
-        ``"riemann"`` or ``"logeuclid"``.
+        ``"riemann"``, ``"logeuclid"`` or ``"logchol"``.
     """
 
     task: ClassVar[Literal["classes"]] = "classes"
 
-    metric: Metric = "riemann"
+    metric: Literal["riemann", "logeuclid", "logchol"] = "riemann"
 
     def __post_init__(self) -> None:
-        check_metric(self.metric)
+        check_metric(self.metric, ("riemann", "logeuclid", "logchol"))
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
-        from pyriemann.classification import MDM
-
         check_classes(training)
-        model = MDM(metric=self.metric).fit(matrices(training.features), training.targets)
+        full = matrices(training.features)
+        classes = [full[training.targets == k] for k in range(len(training.labels))]
         if self.metric == "riemann":
-            return {"whitening": np.stack([inverse_root(mean) for mean in model.covmeans_])}
-        return {"log_means": np.stack([logarithm(mean) for mean in model.covmeans_])}
+            return {"whitening": np.stack([inverse_root(riemannian_mean(c)) for c in classes])}
+        if self.metric == "logchol":
+            whitening = inverse_root(riemannian_mean(full))
+            means = np.stack([factors(c, whitening).mean(axis=0) for c in classes])
+            return {"factors": means, "reference": whitening}
+        return {"log_means": np.stack([logarithms(c).mean(axis=0) for c in classes])}
 
     def start(
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
@@ -71,9 +75,14 @@ class Mdm:
         if self.metric == "riemann":
             check_width(signal.n_channels, n_triangle(weights["whitening"].shape[1]))
             return Classification(labels, _Riemann(weights))
-        n = weights["log_means"].shape[1]
+        is_whitened = self.metric == "logchol"
+        means = weights["factors" if is_whitened else "log_means"]
+        n = means.shape[1]
         check_width(signal.n_channels, n_triangle(n))
-        return LinearClassification(labels, _log_euclid(weights), Logarithm(n))
+        if not is_whitened:
+            return LinearClassification(labels, _nearest(means), Logarithm(n))
+        whitening = np.ascontiguousarray(weights["reference"], np.float64)
+        return LinearClassification(labels, _nearest(means), LogCholesky(n, whitening))
 
 
 class _Riemann:
@@ -100,8 +109,7 @@ class _Riemann:
         return softmax(np.dot(values, self._minus).tolist())
 
 
-def _log_euclid(weights: Weights) -> Weights:
-    """Return what is linear in ln C of -|ln C - ln M_k|²; the rest is the same for each class."""
-    means = np.asarray(weights["log_means"], np.float64)
-    means = means.reshape(len(means), -1)
-    return {"coef": 2 * means, "intercept": -(means**2).sum(axis=1)}
+def _nearest(means: NDArray[np.generic]) -> Weights:
+    """Return what is linear in x of -|x - m_k|²; the rest is the same for each class."""
+    flat = np.asarray(means, np.float64).reshape(len(means), -1)
+    return {"coef": 2 * flat, "intercept": -(flat**2).sum(axis=1)}

@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from decoders.decoder import Decoding, Training, Weights
 from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
 from decoders.prior import towards
-from decoders.spd import Logarithm, inverse_root, matrices, n_triangle, symmetric_index
+from decoders.spd import (
+    Logarithm,
+    LogCholesky,
+    check_metric,
+    inverse_root,
+    matrices,
+    n_triangle,
+    symmetric_index,
+)
+from decoders.tangent import logarithms, riemannian_mean, tangents_of_factors, triangles
 from devices.signal import Signal
 
 __all__ = ["TangentSpace"]
@@ -25,47 +35,48 @@ class TangentSpace:
     :math:`S = \log(M^{-1/2} C M^{-1/2})`, where they are classified by logistic regression on
     the upper triangle of S, off-diagonal values times √2 (Barachant et al., "Multiclass
     brain-computer interface classification by Riemannian geometry", IEEE Trans. Biomed. Eng. 59,
-    2012). Fitted by pyriemann and scikit-learn. Wants a covariance as the last stage.
+    2012). Fitted by scikit-learn. Wants a covariance as the last stage.
+
+    With ``logchol`` the coordinates are those of the log-Cholesky metric at the identity, once M
+    has whitened (see `decoders.spd.LogCholesky`): without eigenvectors, for many channels.
 
     Parameters
     ----------
     c
         Inverse of the strength of the L2 regularisation.
+    metric
+        ``"riemann"`` or ``"logchol"``, of the coordinates; the mean is Riemann's.
     """
 
     task: ClassVar[Literal["classes"]] = "classes"
 
     c: float = 1.0
+    metric: Literal["riemann", "logchol"] = "riemann"
 
     def __post_init__(self) -> None:
+        check_metric(self.metric, ("riemann", "logchol"))
         if not self.c > 0:
             raise ValueError(f"c must be positive, not {self.c}")
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
-        from pyriemann.tangentspace import TangentSpace as Mapping
         from sklearn.linear_model import LogisticRegression
 
         check_classes(training)
-        mapping = Mapping(metric="riemann")
-        rows = mapping.fit_transform(matrices(training.features))
+        full = matrices(training.features)
+        whitening = inverse_root(riemannian_mean(full))
+        rows = self._rows(full, whitening)
         model = LogisticRegression(C=self.c, class_weight="balanced", max_iter=5000, tol=1e-8)
-        weights = linear_weights(model.fit(rows, training.targets))
-        reference = np.asarray(mapping.reference_, np.float64)
-        return {**weights, "whitening": inverse_root(reference)}
+        return {**linear_weights(model.fit(rows, training.targets)), "whitening": whitening}
 
     def tune(self, training: Training, weights: Weights) -> Weights:
         """Move `weights` towards what `training` says, in the tangent space that they are of.
 
         See `decoders.prior`. The space moves with the session when `recentre` comes before.
         """
-        from pyriemann.tangentspace import TangentSpace as Mapping
-
         full = matrices(training.features)
         check_width(training.features.shape[1], n_triangle(len(weights["whitening"])))
-        white = np.asarray(weights["whitening"], np.float64)
-        mapping = Mapping(metric="riemann").fit(np.eye(len(white))[np.newaxis])
-        rows = np.asarray(mapping.transform(white @ full @ white), np.float64)
+        rows = self._rows(full, np.asarray(weights["whitening"], np.float64))
         return towards(weights, rows, training.targets.astype(np.int64), self.c)
 
     def start(
@@ -79,4 +90,16 @@ class TangentSpace:
         # two values; so the live step needs no triangle.
         share = np.where(np.eye(n, dtype=bool), 1.0, math.sqrt(2) / 2).ravel()
         whole = np.asarray(weights["coef"])[:, symmetric_index(n).ravel()] * share
-        return LinearClassification(labels, {**weights, "coef": whole}, Logarithm(n, whitening))
+        if self.metric == "riemann":
+            return LinearClassification(labels, {**weights, "coef": whole}, Logarithm(n, whitening))
+        # A symmetric weight sees L + L' as twice what it sees of L.
+        return LinearClassification(
+            labels, {**weights, "coef": 2 * whole}, LogCholesky(n, whitening)
+        )
+
+    def _rows(
+        self, full: NDArray[np.float64], whitening: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the coordinates, (k, n (n + 1) / 2), of (k, n, n) covariances."""
+        charted = logarithms if self.metric == "riemann" else tangents_of_factors
+        return triangles(charted(full, whitening))

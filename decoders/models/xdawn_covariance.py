@@ -14,6 +14,7 @@ from decoders.epochs import epochs, n_epoch_channels
 from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
 from decoders.spd import Logarithm, inverse_root, symmetric_index
 from decoders.stage import Mismatch
+from decoders.tangent import logarithms, riemannian_mean, triangles
 from devices.signal import Signal
 
 __all__ = ["XdawnCovariance"]
@@ -56,7 +57,6 @@ class XdawnCovariance:
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
         from pyriemann.spatialfilters import Xdawn as Filters
-        from pyriemann.tangentspace import TangentSpace
         from sklearn.linear_model import LogisticRegression
 
         check_classes(training)
@@ -71,8 +71,8 @@ class XdawnCovariance:
         filters = np.asarray(model.filters_, np.float64)
         prototypes = np.asarray(model.evokeds_, np.float64)
         covariances = _covariances(filters @ whole, prototypes, self.shrinkage)
-        mapping = TangentSpace(metric="riemann")
-        rows = mapping.fit_transform(covariances)
+        whitening = inverse_root(riemannian_mean(covariances))
+        rows = triangles(logarithms(covariances, whitening))
         regression = LogisticRegression(C=self.c, class_weight="balanced", max_iter=5000, tol=1e-8)
         weights = linear_weights(regression.fit(rows, training.targets))
         n = covariances.shape[1]
@@ -82,7 +82,7 @@ class XdawnCovariance:
             "coef": np.asarray(weights["coef"])[:, symmetric_index(n).ravel()] * share,
             "filters": filters,
             "prototypes": prototypes,
-            "whitening": inverse_root(np.asarray(mapping.reference_, np.float64)),
+            "whitening": whitening,
         }
 
     def start(

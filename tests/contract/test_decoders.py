@@ -63,20 +63,33 @@ def by_logistic(recipe: Logistic, training: Training) -> NDArray[np.float64]:
 
 
 def by_tangent_space(recipe: TangentSpace, training: Training) -> NDArray[np.float64]:
+    from pyriemann.geometry.base import invsqrtm
+    from pyriemann.geometry.mean import mean_riemann
     from pyriemann.tangentspace import TangentSpace as Mapping
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
     regression = LogisticRegression(C=recipe.c, class_weight="balanced", max_iter=5000, tol=1e-8)
-    model = make_pipeline(Mapping(metric="riemann"), regression)
     matrices = full(training.features)
+    if recipe.metric == "riemann":
+        model = make_pipeline(Mapping(metric="riemann"), regression)
+    else:  # at the identity, once their mean has whitened them
+        whitening = invsqrtm(mean_riemann(matrices))
+        matrices = whitening @ matrices @ whitening
+        identity = {"mean": lambda x, sample_weight: np.eye(len(x[0])), "map": "logchol"}
+        model = make_pipeline(Mapping(metric=identity), regression)
     return model.fit(matrices, training.targets).predict_proba(matrices)
 
 
 def by_mdm(recipe: Mdm, training: Training) -> NDArray[np.float64]:
     from pyriemann.classification import MDM
+    from pyriemann.geometry.base import invsqrtm
+    from pyriemann.geometry.mean import mean_riemann
 
     matrices = full(training.features)
+    if recipe.metric == "logchol":
+        whitening = invsqrtm(mean_riemann(matrices))
+        matrices = whitening @ matrices @ whitening
     return MDM(metric=recipe.metric).fit(matrices, training.targets).predict_proba(matrices)
 
 
@@ -140,11 +153,15 @@ def by_kalman(recipe: Kalman, training: Training) -> NDArray[np.float64]:
 CASES: dict[str, list[Case]] = {
     "lda": [Case(Lda(), class_training(k), by_lda) for k in (2, 3)],
     "logistic": [Case(Logistic(0.5), class_training(k), by_logistic) for k in (2, 3)],
-    "tangent_space": [Case(TangentSpace(), triangle_training(k), by_tangent_space) for k in (2, 3)],
+    "tangent_space": [
+        Case(TangentSpace(metric=metric), triangle_training(k), by_tangent_space)
+        for k in (2, 3)
+        for metric in ("riemann", "logchol")
+    ],
     "mdm": [
         Case(Mdm(metric), triangle_training(k), by_mdm)
         for k in (2, 3)
-        for metric in ("riemann", "logeuclid")
+        for metric in ("riemann", "logeuclid", "logchol")
     ],
     "csp": [Case(Csp(f), triangle_training(k), by_csp) for f, k in ((2, 2), (4, 2), (3, 3))],
     "kalman": [Case(Kalman(shrinkage=s), continuous_training(), by_kalman) for s in (0.0, 0.2)],
