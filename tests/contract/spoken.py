@@ -8,6 +8,7 @@ from decoders.models.speech import Speech
 from decoders.models.speech_conformer import SpeechConformer
 from devices.signal import Signal
 from devices.speech.phonemes import CLASSES
+from tests.contract.trainings import fitted
 
 ROWS = Signal(50.0, tuple(f"e{i}" for i in range(10)), "1")
 
@@ -57,7 +58,7 @@ def by_torch_of_sentences(
     from decoders.training import conformer_arrays, gru_arrays
     from decoders.training.front_arrays import standard_of
 
-    weights = recipe.fit(training)
+    weights = fitted(recipe, training)
     arrays = gru_arrays if isinstance(recipe, Speech) else conformer_arrays
     network, standard = arrays.network_of(weights, 1).eval(), standard_of(weights)
     with torch.no_grad():

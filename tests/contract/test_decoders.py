@@ -1,8 +1,5 @@
 """What every decoder promises, held against each kind that is there."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from importlib import import_module
@@ -29,6 +26,8 @@ from decoders.output import Command, Output, Prediction
 from decoders.pipeline import Pipeline
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
+from tests.contract import trainings
+from tests.contract.forks import Forks
 from tests.contract.spoken import stretches
 from tests.contract.trainings import (
     BLOCK,
@@ -188,14 +187,8 @@ def moment_of(training: Training, row: int) -> Moment:
     return Moment(sample, row / 10.0, cue=sample - int(training.ages[row]))
 
 
-_FITTED: dict[int, Weights] = {}
-
-
 def fitted(case: Case) -> Weights:
-    """Return what the case's recipe learns of its training; it learns it once."""
-    if id(case) not in _FITTED:
-        _FITTED[id(case)] = case.recipe.fit(case.training)
-    return _FITTED[id(case)]
+    return trainings.fitted(case.recipe, case.training)
 
 
 def decode(case: Case, weights: Any, rows: NDArray[np.float64], block: int = 1) -> list[Output]:
@@ -338,11 +331,13 @@ def test_too_little_to_fit_on_is_said(case: Case) -> None:
         case.recipe.fit(few)
 
 
-HEAVY = ("sklearn", "torch", "pyriemann", "mne", "scipy")
+HEAVY = {"sklearn", "torch", "pyriemann", "mne", "scipy"}
 
 
 @pytest.mark.parametrize("kind", CASES)
-def test_decoding_imports_numpy_and_nothing_that_fits(kind: str, tmp_path: Path) -> None:
+def test_decoding_imports_numpy_and_nothing_that_fits(
+    kind: str, tmp_path: Path, forks: Forks
+) -> None:
     case = CASES[kind][0]
     t = case.training
     Artifact(
@@ -370,11 +365,5 @@ decoding = artifact.starter({case.recipe!r})(artifact.signal)
 row = np.ones((1, artifact.signal.n_channels))
 outputs = [decoding(Chunk(np.zeros(1), row), Moment(9 * i + 8, 0.0, cue=0)) for i in range(14)]
 assert any(outputs), outputs
-import json
-print(json.dumps(sorted({{m.partition(".")[0] for m in sys.modules}})))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert not set(HEAVY) & set(json.loads(done.stdout))
+    assert not HEAVY & forks.modules_after(script)

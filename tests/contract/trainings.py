@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.decoder import Decoder, Training
+from decoders.decoder import Decoder, Training, Weights
 from devices.signal import Signal
 
 N = 4
@@ -180,3 +180,14 @@ class Case:
     recipe: Decoder
     training: Training
     library: Callable[[Any, Training], NDArray[np.float64]]
+
+
+_FITTED: dict[tuple[int, int], Weights] = {}
+
+
+def fitted(recipe: Decoder, training: Training) -> Weights:
+    """Return what a case's recipe learns of its training; it learns it once."""
+    key = id(recipe), id(training)  # of cases, which are never given up
+    if key not in _FITTED:
+        _FITTED[key] = recipe.fit(training)
+    return _FITTED[key]

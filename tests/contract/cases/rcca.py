@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from decoders.decoder import Training
 from decoders.linear import softmax
 from decoders.models.rcca import Rcca
-from tests.contract.trainings import BLOCK, CODES, Case, code_training
+from tests.contract.trainings import BLOCK, CODES, Case, code_training, fitted
 
 
 def by_library(recipe: Rcca, training: Training) -> NDArray[np.float64]:
@@ -22,7 +22,7 @@ def by_library(recipe: Rcca, training: Training) -> NDArray[np.float64]:
     model = pyntbci.classifiers.rCCA(
         cycle, 120, event=event, onset_event=recipe.onset, encoding_length=recipe.response_s
     ).fit(x.copy(), truths)
-    temperature = float(recipe.fit(training)["temperature"][0])
+    temperature = float(fitted(recipe, training)["temperature"][0])
     said = []
     for trial in x:
         for end in range(BLOCK, n + 1, BLOCK):

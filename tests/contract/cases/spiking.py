@@ -7,14 +7,14 @@ from decoders.decoder import Training
 from decoders.models.spiking import Spiking
 from decoders.spiking.network import Network
 from tests.contract.networks import parts, value_training
-from tests.contract.trainings import Case, class_training
+from tests.contract.trainings import Case, class_training, fitted
 
 VALUES = Spiking(neurons=(8, 6), ticks=2, epochs=2, batch=8, sequence=16)
 CLASSES = Spiking(task="classes", neurons=(8,), ticks=3, epochs=2, batch=8, recurrent=False)
 
 
 def by_snntorch(recipe: Spiking, training: Training) -> NDArray[np.float64]:
-    network = Network.of(recipe.fit(training))
+    network = Network.of(fitted(recipe, training))
     if recipe.task == "continuous":
         return np.concatenate([potentials(network, part) for part in parts(training)])
     powers = np.exp(potentials(network, training.features))

@@ -5,7 +5,7 @@ from scipy.linalg import eig
 from decoders.decoder import Training
 from decoders.linear import softmax
 from decoders.models.trca import Trca
-from tests.contract.trainings import BLOCK, Case, flicker_training
+from tests.contract.trainings import BLOCK, Case, fitted, flicker_training
 
 
 def by_library(recipe: Trca, training: Training) -> NDArray[np.float64]:
@@ -19,7 +19,7 @@ def by_library(recipe: Trca, training: Training) -> NDArray[np.float64]:
     filters = np.array(
         [[repeating(x[truths == c][:, :, b]) for c in range(k)] for b in range(recipe.bands)]
     )
-    temperature = float(recipe.fit(training)["temperature"][0])
+    temperature = float(fitted(recipe, training)["temperature"][0])
     said = []
     for trial in x:
         for end in range(BLOCK - skip, n - skip + 1, BLOCK):
