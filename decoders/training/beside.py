@@ -8,9 +8,7 @@ Errors::
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,8 +24,9 @@ from decoders.decoder import Decoder
 from decoders.speech.order import Kept, Made, Order, Terms
 from decoders.speech.retuning import retuned
 from decoders.stage import Mismatch
-from decoders.training.job import LAST_WORDS, ONE_THREAD, TrainingFailed
+from decoders.training.job import TrainingFailed
 from decoders.training.recipe_text import RecipeText
+from decoders.training.worker_process import last_words, start
 from decoders.version_folder import VersionFolder
 from decoders.versions import weights_hash
 from devices.signal import Signal
@@ -140,23 +139,13 @@ class Beside:
             with self._lock:
                 if self._is_over:
                     raise TrainingFailed("the session is over")
-                self._worker = subprocess.Popen(
-                    [sys.executable, "-m", "decoders.training.order_worker", str(folder)],
-                    stdin=subprocess.PIPE,  # closed when this process dies: so does the worker
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    env=os.environ
-                    | ONE_THREAD
-                    | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                    process_group=0,
-                )
+                self._worker = start("decoders.training.order_worker", folder, log)
             with self._worker as worker:
                 assert worker.stdout is not None
                 line = worker.stdout.read()
             if worker.returncode or not line:
-                log.seek(0)
-                last = log.read().decode(errors="replace")[-LAST_WORDS:]
-                raise TrainingFailed(f"it ended with exit code {worker.returncode}: {last}")
+                code = worker.returncode
+                raise TrainingFailed(f"it ended with exit code {code}: {last_words(log)}")
         try:
             return msgspec.json.decode(line, type=_Said)
         except msgspec.MsgspecError as error:

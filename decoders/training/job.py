@@ -16,8 +16,6 @@ import contextlib
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import version
@@ -35,12 +33,10 @@ from decoders.stage import Mismatch
 from decoders.training.journal import Journal
 from decoders.training.recipe import Trained
 from decoders.training.recipe_text import RecipeText
+from decoders.training.worker_process import last_words, start
 from devices.signal import Signal
 
-__all__ = ["LAST_WORDS", "ONE_THREAD", "Job", "TrainingFailed", "train_apart"]
-
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-LAST_WORDS = 2000
+__all__ = ["Job", "TrainingFailed", "train_apart"]
 
 
 class TrainingFailed(Exception):
@@ -173,11 +169,9 @@ def train_apart(
             raise Mismatch(refusal)
         weights = job.weights(recipe)
         if weights is None:
-            log.seek(0)
-            last = log.read().decode(errors="replace")[-LAST_WORDS:]
             raise TrainingFailed(
                 f"the training has ended with exit code {code}; run the command again to go on "
-                f"from its last checkpoint. It said last:\n{last}"
+                f"from its last checkpoint. It said last:\n{last_words(log)}"
             )
     return weights
 
@@ -185,14 +179,7 @@ def train_apart(
 def _conduct(job: Job, log: IO[bytes], progress: Progress | None) -> tuple[int, str]:
     """Run the worker to its end; return its exit code, and why it refused, if it did."""
     refusal = ""
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "decoders.training.worker", str(job.folder)],
-        stdin=subprocess.PIPE,  # closed when this process dies: so does the worker
-        stdout=subprocess.PIPE,
-        stderr=log,
-        env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-        process_group=0,  # an interrupt from the terminal is this process's to answer
-    )
+    worker = start("decoders.training.worker", job.folder, log)
     with worker, contextlib.ExitStack() as interrupted:
         interrupted.callback(worker.kill)
         assert worker.stdout is not None

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from decoders.training.job import Job, serve
 
-__all__ = ["main", "stand_back"]
+__all__ = ["become_worker", "main"]
 
 _NICENESS = 10
 
 
 def main(folder: str) -> None:
     """Do the job in `folder`; end at once when standard input is closed."""
-    stand_back()
+    become_worker()
     out = sys.stdout.buffer
 
     def say(line: bytes) -> None:
@@ -26,7 +26,7 @@ def main(folder: str) -> None:
     serve(Job(Path(folder)), say)
 
 
-def stand_back() -> None:
+def become_worker() -> None:
     """Let others go before, and end when the process does that holds standard input."""
     os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     threading.Thread(target=_end_with_the_parent, name="lifeline", daemon=True).start()
