@@ -9,10 +9,9 @@ import torch
 from decoders.decoder import Training, Weights
 from decoders.networks.speech_conformer import ConformerShape, SpeechConformer
 from decoders.training.conformer_arrays import arrays_of, network_of
-from decoders.training.front_arrays import standards_of
 from decoders.training.journal import Journal
 from decoders.training.loop import reproducible
-from decoders.training.spoken_network import in_common, learn, learn_days, settled_days
+from decoders.training.spoken_network import in_common, learn, tuned
 
 if TYPE_CHECKING:
     from decoders.models.speech_conformer import SpeechConformer as Recipe
@@ -46,10 +45,4 @@ def fit_conformer(recipe: Recipe, training: Training, journal: Journal) -> Weigh
 
 def tune_conformer(recipe: Recipe, training: Training, weights: Weights) -> Weights:
     """Return arrays of which the day layers alone are new: one for each session of `training`."""
-    days = training.session_numbers
-    with reproducible():
-        weights = settled_days(training, weights)
-        network = network_of(weights, len(days), recipe.dropout_in, recipe.dropout)
-        standard = standards_of(weights)
-        learn_days(recipe, network, standard, training)
-        return {**weights, **arrays_of(network, standard, days)}
+    return tuned(recipe, training, weights, network_of, arrays_of)

@@ -8,12 +8,11 @@ import torch
 
 from decoders.decoder import Training, Weights
 from decoders.networks.speech_gru import GruShape, SpeechGru
-from decoders.training.front_arrays import standards_of
 from decoders.training.gru_arrays import arrays_of, network_of
 from decoders.training.gru_graphs import checked_int8
 from decoders.training.journal import Journal
 from decoders.training.loop import reproducible
-from decoders.training.spoken_network import in_common, learn, learn_days, settled_days
+from decoders.training.spoken_network import in_common, learn, tuned
 
 if TYPE_CHECKING:
     from decoders.models.speech import Speech
@@ -47,11 +46,4 @@ def fit_gru(recipe: Speech, training: Training, journal: Journal) -> Weights:
 
 def tune_gru(recipe: Speech, training: Training, weights: Weights) -> Weights:
     """Return arrays of which the day layers alone are new: one for each session of `training`."""
-    days = training.session_numbers
-    with reproducible():
-        weights = settled_days(training, weights)
-        network = network_of(weights, len(days), recipe.dropout_in, recipe.dropout)
-        standard = standards_of(weights)
-        learn_days(recipe, network, standard, training)
-        # Graphs of the recurrent layers stay as they are: nothing in them is of a day.
-        return {**weights, **arrays_of(network, standard, days)}
+    return tuned(recipe, training, weights, network_of, arrays_of)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -14,13 +15,17 @@ from decoders.networks.speech_gru import SpeechGru
 from decoders.networks.standard import DayStandards
 from decoders.speech.gru_arrays import LOADINGS
 from decoders.speech.new_day import loadings, settled
+from decoders.training.front_arrays import standards_of
 from decoders.training.journal import SILENT, Journal
+from decoders.training.loop import reproducible
 from decoders.training.spoken import train_spoken
 
 if TYPE_CHECKING:
     from decoders.training.spoken_recipe import SpokenTrained
 
-__all__ = ["in_common", "learn", "learn_days", "settled_days"]
+__all__ = ["in_common", "learn", "tuned"]
+
+Network = TypeVar("Network", SpeechGru, SpeechConformer)
 
 
 def learn(
@@ -53,32 +58,45 @@ def in_common(standard: DayStandards, training: Training) -> Weights:
     return {LOADINGS: np.stack(found).astype(np.float32)}
 
 
-def settled_days(training: Training, weights: Weights) -> Weights:
-    """Return `weights` with a day layer for each session of `training`, as rows alone tell."""
-    return settled(weights, _by_session(training))
-
-
-def learn_days(
+def tuned(
     recipe: SpokenTrained,
-    network: SpeechGru | SpeechConformer,
-    standard: DayStandards,
     training: Training,
-) -> None:
-    """Train the day layers of `network` in place, and nothing else."""
-    network.requires_grad_(False)
-    network.day.requires_grad_(True)
-    train_spoken(
-        network,
-        standard,
-        training,
-        recipe.patches,
-        recipe.disturbance,
-        recipe.tune_schedule,
-        0.0,  # of some twenty sentences, two say less about when to stop than they teach
-        SILENT,
-        days=training.session_numbers,
-        judged_by_loss=True,
-    )
+    weights: Weights,
+    network_of: Callable[[Weights, int, float, float], Network],
+    arrays_of: Callable[[Network, DayStandards, Sequence[int]], Weights],
+) -> Weights:
+    """Return arrays of which the day layers alone are new: one for each session of `training`.
+
+    Parameters
+    ----------
+    recipe, training
+        How it learns, and from what.
+    weights
+        To begin from.
+    network_of, arrays_of
+        Make a network of arrays, and arrays of a network.
+    """
+    days = training.session_numbers
+    with reproducible():
+        weights = settled(weights, _by_session(training))
+        network = network_of(weights, len(days), recipe.dropout_in, recipe.dropout)
+        standard = standards_of(weights)
+        network.requires_grad_(False)
+        network.day.requires_grad_(True)
+        train_spoken(
+            network,
+            standard,
+            training,
+            recipe.patches,
+            recipe.disturbance,
+            recipe.tune_schedule,
+            0.0,  # of some twenty sentences, two say less about when to stop than they teach
+            SILENT,
+            days=days,
+            judged_by_loss=True,
+        )
+        # Graphs of the deeper layers stay as they are: nothing in them is of a day.
+        return {**weights, **arrays_of(network, standard, days)}
 
 
 def _by_session(training: Training) -> dict[int, NDArray[np.float64]]:
