@@ -41,7 +41,7 @@ from decoders.speech.language import Language  # noqa: E402
 from decoders.speech.learning import spoken_training  # noqa: E402
 from decoders.speech.phoneme_errors import distance  # noqa: E402
 from decoders.speech.recalibration import recalibrate  # noqa: E402
-from decoders.speech.utterances import utterances  # noqa: E402
+from decoders.speech.spoken_sentences import spoken_sentences  # noqa: E402
 from decoders.stage import Mismatch  # noqa: E402
 from devices.adapters.recording import Recording  # noqa: E402
 
@@ -117,7 +117,7 @@ class Days:
         self, weights: Weights, test: Training, what: str, before: Errors | None = None
     ) -> Errors:
         """Print the phoneme error rate; return what was wrong."""
-        errors = Errors.of([u.phonemes for u in utterances(test)], self._said(weights, test))
+        errors = Errors.of([u.phonemes for u in spoken_sentences(test)], self._said(weights, test))
         rate, low, high = errors.ranged()
         said = f"{what:44} {rate:6.1%} ({low:.1%} to {high:.1%}), n = {len(errors.wrong)}"
         if before is not None:

@@ -235,13 +235,13 @@ def error_rates(args: argparse.Namespace) -> dict[str, float]:
     from decoders.speech.ctc import greedy
     from decoders.speech.learning import spoken_training
     from decoders.speech.phoneme_errors import phoneme_scores
-    from decoders.speech.utterances import utterances
+    from decoders.speech.spoken_sentences import spoken_sentences
     from devices.adapters.recording import Recording
 
     artifact, session = Artifact.load(args.model), load_session(args.session)
     gathered = gather(Recording(str(args.recording), speed=float("inf")), session.pipeline)
     training = spoken_training([gathered], session.pipeline.sentences)
-    day, found = DayLayer(artifact.weights), utterances(training)
+    day, found = DayLayer(artifact.weights), spoken_sentences(training)
     rows = training.features.astype(np.float32)
     rates = {}
     for way, start in ways_of(artifact.weights).items():

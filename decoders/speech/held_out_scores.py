@@ -12,7 +12,7 @@ from decoders.decoder import Decoder, Decoding, Moment, OfSessions, Training, We
 from decoders.output import Prediction
 from decoders.speech.ctc import greedy
 from decoders.speech.phoneme_errors import phoneme_scores
-from decoders.speech.utterances import Utterance, held_out, utterances
+from decoders.speech.spoken_sentences import SpokenSentence, held_out, spoken_sentences
 from devices.signal import Chunk
 
 __all__ = ["best_paths", "fit_and_score", "score_sentences"]
@@ -37,7 +37,7 @@ def fit_and_score(
     fit
         What fits: the decoder's own, or another.
     """
-    found = utterances(training)
+    found = spoken_sentences(training)
     if len(found) < _FEWEST:
         return fit(training), {}
     out = held_out(found, _SHARE)
@@ -49,7 +49,7 @@ def fit_and_score(
 def score_sentences(decoder: Decoder, weights: Weights, training: Training) -> dict[str, Any]:
     """Score the best path of every sentence of `training`; see `phoneme_scores`."""
     said = best_paths(decoder, weights, training)
-    return phoneme_scores([u.phonemes for u in utterances(training)], said)
+    return phoneme_scores([u.phonemes for u in spoken_sentences(training)], said)
 
 
 def best_paths(decoder: Decoder, weights: Weights, training: Training) -> list[tuple[int, ...]]:
@@ -62,10 +62,10 @@ def best_paths(decoder: Decoder, weights: Weights, training: Training) -> list[t
 
 def _runs(
     decoder: Decoder, weights: Weights, training: Training
-) -> list[tuple[Decoding, Utterance]]:
+) -> list[tuple[Decoding, SpokenSentence]]:
     """Return, for each sentence in order, the run that hears it: the one before's, or a new one."""
-    runs: list[tuple[Decoding, Utterance]] = []
-    for utterance in utterances(training):
+    runs: list[tuple[Decoding, SpokenSentence]] = []
+    for utterance in spoken_sentences(training):
         if runs and utterance.follows(runs[-1][1]):
             run = runs[-1][0]
         else:
@@ -77,7 +77,7 @@ def _runs(
     return runs
 
 
-def _likely(run: Decoding, training: Training, utterance: Utterance) -> NDArray[np.float64]:
+def _likely(run: Decoding, training: Training, utterance: SpokenSentence) -> NDArray[np.float64]:
     """Return (n_steps, n_classes): what is said while a sentence lasts."""
     outputs = [
         output.probabilities

@@ -14,7 +14,7 @@ from decoders.networks.speech_gru import GruShape
 from decoders.speech.gru_arrays import floats, places
 from decoders.speech.gru_graph_step import AHEAD, NOW
 from decoders.speech.held_out_scores import score_sentences
-from decoders.speech.utterances import held_out, utterances
+from decoders.speech.spoken_sentences import held_out, spoken_sentences
 from decoders.stage import Mismatch
 from decoders.training.export import quantized, to_onnx
 from decoders.training.gru_arrays import shape_of
@@ -131,7 +131,7 @@ def checked_int8(recipe: Speech, weights: Weights, training: Training) -> Weight
     Mismatch
         On the validation part, the phoneme error rate grows by more than 0.01.
     """
-    found = utterances(training)
+    found = spoken_sentences(training)
     held = zip(found, held_out(found, recipe.validation), strict=True)
     checking = training.part(np.isin(training.groups, [u.group for u, out in held if out]))
     small = {**weights, **{name: quantized(graph) for name, graph in halves(weights).items()}}

@@ -11,7 +11,7 @@ from torch import nn
 from decoders.decoder import Training, Weights
 from decoders.networks.speech_gru import Utterances
 from decoders.speech.gru_arrays import DAY_WEIGHT, of_day
-from decoders.speech.utterances import utterances
+from decoders.speech.spoken_sentences import spoken_sentences
 from decoders.training.front_arrays import standards_of
 from decoders.training.gru_arrays import arrays_of, network_of
 from decoders.training.loop import reproducible
@@ -45,7 +45,7 @@ def nudge_gru(
     copies, step
         How many, and s.
     """
-    (one,) = utterances(training)
+    (one,) = spoken_sentences(training)
     session = int(weights["days"][-1])
     weights = of_day(weights, session)
     standards = standards_of(weights)

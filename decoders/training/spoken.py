@@ -20,7 +20,7 @@ from decoders.networks.speech_gru import Utterances, n_steps
 from decoders.networks.standard import DayStandards
 from decoders.speech.ctc import greedy
 from decoders.speech.phoneme_errors import distance
-from decoders.speech.utterances import Utterance, held_out, utterances
+from decoders.speech.spoken_sentences import SpokenSentence, held_out, spoken_sentences
 from decoders.stage import Mismatch
 from decoders.training.journal import Journal
 from decoders.training.loop import Objective, Schedule, train
@@ -82,7 +82,7 @@ class Disturbance:
         return rows
 
 
-def check_lengths(found: list[Utterance], patches: Patches) -> None:
+def check_lengths(found: list[SpokenSentence], patches: Patches) -> None:
     """Refuse sentences that are too short for what is said in them.
 
     Raises
@@ -146,7 +146,7 @@ def train_spoken(
     Mismatch
         There are fewer than two sentences, or one is too short for what is said in it.
     """
-    found = utterances(training)
+    found = spoken_sentences(training)
     if len(found) < 2:
         raise Mismatch(
             f"{len(found)} sentence is there; at least 2 are needed to learn from one and to be "
@@ -187,7 +187,7 @@ class _Sentences:
     def __init__(
         self,
         rows: Tensor,
-        found: list[Utterance],
+        found: list[SpokenSentence],
         patches: Patches,
         disturbance: Disturbance | None,
         days: tuple[int, ...],

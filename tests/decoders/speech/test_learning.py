@@ -7,7 +7,7 @@ import pytest
 from decoders.gathering import Gathered
 from decoders.speech.learning import spoken_training
 from decoders.speech.sentences import Sentences
-from decoders.speech.utterances import utterances
+from decoders.speech.spoken_sentences import spoken_sentences
 from decoders.stage import Mismatch
 from devices.signal import Event, Signal
 from devices.speech.phonemes import CLASSES, phoneme_ids
@@ -38,7 +38,7 @@ def recording(*markers: tuple[int, str], n: int = 3000, gap: int = 3000) -> Gath
 
 def test_a_sentence_comes_with_its_phonemes_and_the_silence_before_it() -> None:
     training = spoken_training([recording((100, "say:yes please"), (180, "said"))], CUES)
-    (one,) = utterances(training)
+    (one,) = spoken_sentences(training)
     assert training.labels == CLASSES
     assert training.features[[0, -1], 0].tolist() == [0, 190]
     assert one.silent == 100
@@ -48,7 +48,7 @@ def test_a_sentence_comes_with_its_phonemes_and_the_silence_before_it() -> None:
 def test_sentences_follow_each_other_until_a_gap_or_a_long_silence() -> None:
     cues = [(100, "say:yes"), (150, "said"), (300, "say:no"), (350, "said")]
     cues += [(1500, "say:yes"), (1550, "said"), (2100, "say:no"), (2150, "said")]
-    found = utterances(spoken_training([recording(*cues, gap=2000)], CUES))
+    found = spoken_sentences(spoken_training([recording(*cues, gap=2000)], CUES))
     assert [b.follows(a) for a, b in pairwise(found)] == [True, False, False]
     assert [u.silent for u in found] == [100, 139, 500, 100]
 
@@ -62,14 +62,14 @@ def test_a_sentence_that_began_while_the_steps_filled_is_left_out() -> None:
         times=late.times[150:],
         stretches=late.stretches[150:],
     )
-    (one,) = utterances(spoken_training([late], CUES))
+    (one,) = spoken_sentences(spoken_training([late], CUES))
     assert one.phonemes.tolist() == list(phoneme_ids(phonemes_of("no")))
 
 
 def test_sentences_of_two_recordings_are_of_their_sessions() -> None:
     one = recording((100, "say:yes"), (150, "said"))
     training = spoken_training([one, one], CUES, sessions=(0, 4))
-    found = utterances(training)
+    found = spoken_sentences(training)
     assert [(u.group, u.session) for u in found] == [(0, 0), (1, 4)]
     assert not found[1].follows(found[0])
 

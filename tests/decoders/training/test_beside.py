@@ -21,8 +21,9 @@ from tests.bci_server.spoken_days import SIGNAL, SPEECH, rows, untrained
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("beside") / "model"
-    untrained().save(folder)
-    return folder, untrained()
+    artifact = untrained()
+    artifact.save(folder)
+    return folder, artifact
 
 
 def order(artifact, **more):

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from decoders.decoder import Training
 from decoders.stage import Mismatch
 
-__all__ = ["Utterance", "held_out", "utterances"]
+__all__ = ["SpokenSentence", "held_out", "spoken_sentences"]
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
+class SpokenSentence:
     """A sentence, with the silence before it.
 
     Parameters
@@ -37,12 +37,12 @@ class Utterance:
     session: int
     phonemes: NDArray[np.int64]
 
-    def follows(self, other: Utterance) -> bool:
+    def follows(self, other: SpokenSentence) -> bool:
         """Return whether this one begins where the other ends."""
         return self.first == other.end and self.stretch == other.stretch
 
 
-def utterances(training: Training) -> list[Utterance]:
+def spoken_sentences(training: Training) -> list[SpokenSentence]:
     """Return the sentences of a training, in the order of their rows.
 
     Raises
@@ -58,12 +58,12 @@ def utterances(training: Training) -> list[Utterance]:
         )
     edges = np.flatnonzero(np.diff(training.groups, prepend=training.groups[0] - 1))
     return [
-        _utterance(training, spoken, int(first), int(end))
+        _sentence(training, spoken, int(first), int(end))
         for first, end in zip(edges, [*edges[1:], len(training.groups)], strict=True)
     ]
 
 
-def held_out(found: list[Utterance], share: float) -> list[bool]:
+def held_out(found: list[SpokenSentence], share: float) -> list[bool]:
     """Return of each whether it is among the last `share` of its session; one at least is not."""
     session = np.array([u.session for u in found])
     out = np.zeros(len(found), np.bool_)
@@ -75,10 +75,12 @@ def held_out(found: list[Utterance], share: float) -> list[bool]:
     return out.tolist()
 
 
-def _utterance(training: Training, spoken: NDArray[np.int64], first: int, end: int) -> Utterance:
+def _sentence(
+    training: Training, spoken: NDArray[np.int64], first: int, end: int
+) -> SpokenSentence:
     group = int(training.groups[first])
     ages, sessions = training.ages, training.sessions
-    return Utterance(
+    return SpokenSentence(
         first,
         end,
         0 if ages is None else int((ages[first:end] < 0).sum()),
