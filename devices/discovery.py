@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,11 @@ FORMATS = ("undefined", "float32", "float64", "string", "int32", "int16", "int8"
 """Names of LSL's channel formats, by their number."""
 
 _SETTLE_S = 0.3
-"""How long to go on looking for a second match; whoever is there answers the same question."""
+"""How long to go on looking for a second match, at least; at most four times as long.
+
+Who answers the question once, answers it again in the same time: by multicast at once, but where
+only known peers are asked (``KnownPeers``), after liblsl's second wave of questions, 0.5 s later.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +126,12 @@ def resolve_one(match: StreamMatch, timeout_s: float) -> Any:
     DeviceRefused
         Several match; lists them.
     """
-    if not resolve(match, timeout_s):
+    asked_s = time.monotonic()
+    first = resolve(match, timeout_s)
+    if not first:
         raise DeviceNotFound(_not_found(match, timeout_s))
-    found = {info.uid(): info for info in resolve(match, _SETTLE_S, at_least=1024)}
-    if not found:
-        raise DeviceNotFound(_not_found(match, timeout_s))
+    settle_s = min(max(_SETTLE_S, 1.5 * (time.monotonic() - asked_s)), 4 * _SETTLE_S)
+    found = {info.uid(): info for info in resolve(match, settle_s, at_least=1024) or first}
     if len(found) > 1:
         lines = "\n".join(
             f"  {line}" for line in sorted(str(StreamFound.of(i)) for i in found.values())

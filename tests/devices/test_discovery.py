@@ -1,10 +1,12 @@
 import dataclasses
+import itertools
 import json
 
 import pytest
 
-from devices.device import DeviceNotFound
-from devices.discovery import StreamMatch, list_streams, resolve_one
+from devices import discovery
+from devices.device import DeviceNotFound, DeviceRefused
+from devices.discovery import StreamMatch, list_streams, resolve, resolve_one
 from tests.devices.lsl_sender import Sender, unique
 
 
@@ -29,6 +31,37 @@ def test_all_that_is_given_must_match(lsl):
     assert info.name() == name
     with pytest.raises(DeviceNotFound, match=f"name '{name}', type 'ECoG'"):
         resolve_one(StreamMatch(name=name, type="ECoG"), 0.1)
+
+
+@pytest.fixture
+def half_a_second_away(monkeypatch):
+    """A network that answers nobody sooner, as one of known peers without multicast."""
+
+    def later(match, timeout_s, at_least=1):
+        return resolve(match, timeout_s, at_least) if timeout_s >= 0.5 else []
+
+    clock = itertools.count(0.0, 0.5)
+    monkeypatch.setattr(discovery, "resolve", later)
+    monkeypatch.setattr(discovery.time, "monotonic", lambda: next(clock))
+
+
+@pytest.mark.usefixtures("half_a_second_away")
+def test_who_answers_late_is_found_and_told_from_a_second_one(lsl):
+    name = unique("late")
+    senders = [Sender(lsl, name, source_id="one")]
+    assert resolve_one(StreamMatch(name=name), 10.0).source_id() == "one"
+    senders.append(Sender(lsl, name, source_id="other"))
+    with pytest.raises(DeviceRefused, match="2 LSL streams match"):
+        resolve_one(StreamMatch(name=name), 10.0)
+    assert len(senders) == 2
+
+
+def test_who_answered_once_is_found_though_nobody_answers_again(lsl, monkeypatch):
+    name = unique("once")
+    sender = Sender(lsl, name)
+    answers = iter([resolve(StreamMatch(name=name), 10.0), []])
+    monkeypatch.setattr(discovery, "resolve", lambda *_, **__: next(answers))
+    assert resolve_one(StreamMatch(name=name), 10.0).source_id() == sender.source_id
 
 
 @pytest.mark.parametrize(
