@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from bci_server.cli.message_line import message_line
+from bci_server.cli.message_line import message_line, status_words
 from bci_server.cli.running_sentence import RunningSentence
 from bci_server.cli.screen import note, results
 from bci_server.client import Client, Lost
-from bci_server.wire import DataMessage, TokenMessage
+from bci_server.wire import DataMessage, StatusMessage, TokenMessage
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -61,8 +61,7 @@ async def _print(
                     n_lost = "" if message.n is None else f"{message.n} "
                     note(f"lost {n_lost}messages of {', '.join(message.topics)}: {message.reason}")
                     continue
-                screen.show(message, client.age_s(message))
-                n += 1
+                n += screen.show(message, client.age_s(message))
                 if n == count:
                     return
 
@@ -74,6 +73,7 @@ class _Screen:
         self._as_json = as_json
         self._live: Live | None = None
         self._sentence = RunningSentence()
+        self._health = ""
 
     def __enter__(self) -> Self:
         if sys.stdout.isatty() and not self._as_json:
@@ -87,14 +87,25 @@ class _Screen:
         if self._live is not None:
             self._live.stop()
 
-    def show(self, message: DataMessage, age_s: float) -> None:
+    def show(self, message: DataMessage, age_s: float) -> bool:
+        """Write a message; say whether it was worth it.
+
+        A person is not told five times a second that a session still waits for its device.
+        """
+        if self._as_json:
+            self._write(msgspec.json.encode(message).decode())
+            return True
+        if isinstance(message, StatusMessage):
+            before, self._health = self._health, status_words(message)
+            if before == self._health:
+                return False
         if self._live is not None:
             self._draw(self._live, message, age_s)
-            return
-        if self._as_json:
-            line = msgspec.json.encode(message).decode()
         else:
-            line = message_line(message, age_s)
+            self._write(message_line(message, age_s))
+        return True
+
+    def _write(self, line: str) -> None:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
