@@ -118,8 +118,9 @@ class ClassTally:
             if isinstance(output, Token) and output.is_final:
                 now.spelled[output.item] = _Decided(output.text, now.last)
             if isinstance(output, Prediction):
-                now.samples.append(decoded.moment.sample)
-                now.probabilities.append(output.probabilities)
+                if now.samples[-1:] != [decoded.moment.sample]:  # with several decisions: once
+                    now.samples.append(decoded.moment.sample)
+                    now.probabilities.append(output.probabilities)
                 if output.decision is not None and output.cue_sample is not None:
                     now.decided[output.cue_sample] = _Decided(output.decision, now.last)
                 elif output.decision is not None:

@@ -103,7 +103,9 @@ class Deciding:
 
     The decision is the class whose log probabilities over the trial's blocks sum highest: what
     independent evidence would say. Rests on the samples' indices alone, so a cue that arrives
-    late (by less than ``start_s``, or even ``end_s``) leaves it unchanged.
+    late (by less than ``start_s``, or even ``end_s``) leaves it unchanged. Where a block ends
+    several trials, since they are short or their cues came late, the prediction has the decision of
+    the newest, and follows once more with that of each before it.
     """
 
     def __init__(
@@ -137,13 +139,15 @@ class Deciding:
         if not ended:
             return outputs
         self._open = [t for t in self._open if t not in ended]
-        decided = self._decide(ended[-1], prediction)
-        return [decided if o is prediction else o for o in outputs]
+        newest, *earlier = reversed(ended)
+        before = [d for trial in earlier if (d := self._decide(trial, prediction)) is not None]
+        decided = self._decide(newest, prediction) or prediction
+        return [*(decided if o is prediction else o for o in outputs), *before]
 
-    def _decide(self, trial: _Open, prediction: Prediction) -> Prediction:
+    def _decide(self, trial: _Open, prediction: Prediction) -> Prediction | None:
         rows = [p for s, p in self._past if trial.first <= s <= trial.until]
         if not rows:
-            return prediction
+            return None
         label = prediction.labels[decide(rows, self._trials.evidence)]
         return replace(prediction, decision=label, cue_sample=trial.cue)
 

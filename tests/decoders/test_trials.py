@@ -71,6 +71,18 @@ def test_a_cue_that_arrives_after_its_trial_decides_at_once():
     assert run(ps, [(100, "T1")], known_after=355) == [(359, "fists", 100)]
 
 
+def test_trials_that_end_in_one_block_are_all_decided_each_by_its_own_blocks():
+    deciding = Trials({"T1": "fists", "T2": "feet"}, 0.0, 0.05).start(RATE_HZ, HOP)
+    said = []
+    for sample, p in ((9, 0.9), (19, 0.1), (29, 0.9)):
+        # The cue of the second block comes with the third: too late for its own.
+        cues = {9: [(4, "T1")], 29: [(14, "T2"), (24, "T1")]}.get(sample, [])
+        moment = deciding.begin(Moment(sample, 0.0, tuple(Event(*cue) for cue in cues)))
+        said.append(list(deciding((Prediction(LABELS, (p, 1 - p)),), moment)))
+    decided = [[(o.decision, o.cue_sample) for o in outputs] for outputs in said]
+    assert decided == [[("fists", 4)], [(None, None)], [("fists", 24), ("feet", 14)]]
+
+
 def test_outputs_without_a_prediction_pass_unchanged():
     deciding = TRIALS.start(RATE_HZ, HOP)
     outputs = (Command("velocity", ("vx",), (1.0,), "m/s"),)
