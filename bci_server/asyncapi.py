@@ -1,15 +1,18 @@
-"""The WebSocket described in AsyncAPI 3, made from the message types."""
+"""The WebSocket described in AsyncAPI 3 and in JSON Schemas, made from the message types."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Any, get_args
 
+import msgspec
+
+from bci_server.calls import ClientMessage
 from bci_server.delivery import ENCODINGS
 from bci_server.live import server_name
-from bci_server.wire import ClientMessage, ServerMessage, schemas
+from bci_server.wire import ServerMessage
 
-__all__ = ["asyncapi"]
+__all__ = ["asyncapi", "schemas"]
 
 
 @cache
@@ -42,6 +45,14 @@ def asyncapi() -> dict[str, Any]:
             "messages": {name: _message(name, components[name]) for name in sent + received},
         },
     }
+
+
+def schemas() -> dict[str, Any]:
+    """Return the JSON Schemas of every message, both ways, by name."""
+    _, components = msgspec.json.schema_components(
+        (ServerMessage, ClientMessage), ref_template="#/components/schemas/{name}"
+    )
+    return components
 
 
 def _names(union: Any) -> list[str]:

@@ -16,7 +16,8 @@ from typing import Literal
 
 import msgspec
 
-from bci_server.wire import DataMessage, Limit, SessionState
+from bci_server.calls import Limit
+from bci_server.wire import DataMessage, SessionState
 from devices.signal import EventKind
 
 __all__ = [

@@ -13,6 +13,26 @@ import msgspec
 import structlog
 
 from bci_server.auth import Grant, Scope, Tokens
+from bci_server.calls import (
+    Adapt,
+    Arm,
+    Auth,
+    Clear,
+    ClientMessage,
+    Disarm,
+    FeedbackCall,
+    Finalize,
+    MarkerCall,
+    Ping,
+    Renew,
+    Reset,
+    Stimulate,
+    Stop,
+    Subscribe,
+    Unsubscribe,
+    Word,
+    Wrong,
+)
 from bci_server.control import (
     ArmLease,
     ClearStop,
@@ -28,28 +48,7 @@ from bci_server.hub import RAW_TOPICS, TOPICS
 from bci_server.link.web_end import LinkLost
 from bci_server.live import Live
 from bci_server.outbox import Listener
-from bci_server.wire import (
-    Adapt,
-    Arm,
-    Auth,
-    Clear,
-    ClientMessage,
-    Disarm,
-    ErrorMessage,
-    FeedbackCall,
-    Finalize,
-    MarkerCall,
-    Ping,
-    Renew,
-    Reset,
-    Result,
-    Stimulate,
-    Stop,
-    Subscribe,
-    Unsubscribe,
-    Word,
-    Wrong,
-)
+from bci_server.wire import ErrorMessage, Result
 
 __all__ = ["BAD_MESSAGE", "UNAUTHORIZED", "WRONG_DATA", "Conversation", "NotUnderstood", "decode"]
 

@@ -14,17 +14,11 @@ from typing import get_args
 import msgspec
 import numpy as np
 
+from bci_server.calls import ResumeFrom
 from bci_server.delivery import Encoded
 from bci_server.outbox import Listener
 from bci_server.safety.seal import seal
-from bci_server.wire import (
-    CommandMessage,
-    DataMessage,
-    PredictionMessage,
-    ResumeFrom,
-    TokenMessage,
-    Topic,
-)
+from bci_server.wire import CommandMessage, DataMessage, PredictionMessage, TokenMessage, Topic
 from devices.clock import MONOTONIC, Clock
 
 __all__ = ["HISTORY", "RAW_TOPICS", "TOPICS", "Hub", "Spans"]

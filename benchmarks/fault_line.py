@@ -24,10 +24,10 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bci_server.calls import Limit, Renew  # noqa: E402
 from bci_server.client import CallRefused, Client, Unreachable, connect  # noqa: E402 - see above
 from bci_server.config import load_session  # noqa: E402
 from bci_server.scheduling import favour  # noqa: E402
-from bci_server.wire import Limit, Renew  # noqa: E402
 from benchmarks.fault_sender import CHUNK, N_CHANNELS, RATE_HZ  # noqa: E402
 from benchmarks.faulty import FAULTS, NAMES  # noqa: E402
 from benchmarks.line import Server, serving  # noqa: E402

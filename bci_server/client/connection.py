@@ -14,39 +14,41 @@ from typing import Literal, Self, get_args
 
 import msgspec
 
+from bci_server.calls import (
+    Adapt,
+    Arm,
+    Clear,
+    Disarm,
+    FeedbackCall,
+    FeedbackKind,
+    Finalize,
+    Limit,
+    MarkerCall,
+    Ping,
+    Renew,
+    Reset,
+    ResumeFrom,
+    Stimulate,
+    Stop,
+    Subscribe,
+    Unsubscribe,
+    Word,
+    Wrong,
+)
 from bci_server.client.clock_offset import ClockOffset
 from bci_server.client.errors import CallRefused, ClientError, Lost, Unreachable
 from bci_server.client.lease import Lease
 from bci_server.client.line import Line, LineClosed, stream_address
 from bci_server.client.subscription import Inbox, Subscription
 from bci_server.wire import (
-    Adapt,
-    Arm,
-    Clear,
     DataMessage,
-    Disarm,
     FeaturesMessage,
-    FeedbackCall,
-    FeedbackKind,
-    Finalize,
     Hello,
-    Limit,
-    MarkerCall,
-    Ping,
-    Renew,
-    Reset,
     Result,
-    ResumeFrom,
     ServerMessage,
     SignalMessage,
-    Stimulate,
-    Stop,
-    Subscribe,
     Topic,
-    Unsubscribe,
     VoiceMessage,
-    Word,
-    Wrong,
 )
 
 __all__ = ["Client", "connect"]

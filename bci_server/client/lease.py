@@ -6,8 +6,9 @@ import asyncio
 from types import TracebackType
 from typing import Protocol, Self
 
+from bci_server.calls import Arm, Disarm, Limit, Renew
 from bci_server.client.errors import ClientError, LeaseLost
-from bci_server.wire import Arm, Disarm, Limit, Renew, Result
+from bci_server.wire import Result
 
 __all__ = ["Lease"]
 

@@ -12,9 +12,10 @@ from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
+from bci_server.calls import ClientMessage
 from bci_server.client.errors import Rejected, UnknownSession, Unreachable, WrongToken
 from bci_server.delivery import JSON, MSGPACK
-from bci_server.wire import ClientMessage, ErrorMessage, Hello, ServerMessage
+from bci_server.wire import ErrorMessage, Hello, ServerMessage
 
 __all__ = ["Line", "LineClosed", "stream_address"]
 

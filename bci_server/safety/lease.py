@@ -11,8 +11,9 @@ import math
 import secrets
 from collections.abc import Mapping
 
+from bci_server.calls import Limit
 from bci_server.safety.limits import Bound, bound
-from bci_server.wire import Limit, SessionState
+from bci_server.wire import SessionState
 from decoders.output import Mode
 from devices.clock import Clock
 

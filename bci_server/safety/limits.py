@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bci_server.wire import Limit
+from bci_server.calls import Limit
 from decoders.output import Mode
 
 __all__ = ["Bound", "Safety", "bound", "default_ttl_ms"]

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from bci_server.calls import Limit
 from bci_server.config import Session as BciSession
 from bci_server.control import ArmLease, DisarmLease, Mark, RenewLease
 from bci_server.engine import said_by
@@ -23,7 +24,7 @@ from bci_server.replay import replay
 from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
-from bci_server.wire import DecoderName, Limit
+from bci_server.wire import DecoderName
 from decoders.artifact import Artifact
 from decoders.describe import describe, describe_pipeline
 from decoders.pipeline import Pipeline

@@ -1,10 +1,11 @@
 import pytest
 
+from bci_server.calls import Limit
 from bci_server.control import ArmLease, ClearStop, DisarmLease, RenewLease, StopNow
 from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
-from bci_server.wire import DecoderName, Ledger, Limit
+from bci_server.wire import DecoderName, Ledger
 from decoders.output import Command
 from devices.clock import ManualClock
 

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
+from bci_server.calls import Limit
 from bci_server.safety.lease import Lease, LeaseRefused
 from bci_server.safety.limits import Bound
-from bci_server.wire import Limit
 from devices.clock import ManualClock
 
 LIMITS = {"vx": 0.2, "vy": 0.3}

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 
+from bci_server.calls import ResumeFrom
 from bci_server.delivery import Encoded, Pending
 from bci_server.hub import Hub, Spans
-from bci_server.wire import ResumeFrom
 from devices.clock import ManualClock
 from tests.bci_server.web.web_place import command, marker, prediction, status, token
 

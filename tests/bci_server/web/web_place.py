@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
 from websockets.frames import Frame, Opcode
 
+from bci_server.asyncapi import schemas
 from bci_server.auth import ALL_SCOPES, Doors, Grant, Tickets, Tokens
 from bci_server.control import (
     Answer,
@@ -45,7 +46,6 @@ from bci_server.wire import (
     StatusMessage,
     TokenMessage,
     VoiceMessage,
-    schemas,
 )
 from devices.clock import MONOTONIC
 
