@@ -5,39 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from ssl import SSLContext
 from types import TracebackType
-from typing import Literal, Self, get_args
+from typing import Self, get_args
 
 import msgspec
 
-from bci_server.calls import (
-    Adapt,
-    Arm,
-    Clear,
-    Disarm,
-    FeedbackCall,
-    FeedbackKind,
-    Finalize,
-    Limit,
-    MarkerCall,
-    Ping,
-    Renew,
-    Reset,
-    ResumeFrom,
-    Stimulate,
-    Stop,
-    Subscribe,
-    Unsubscribe,
-    Word,
-    Wrong,
-)
+from bci_server.calls import Ping, ResumeFrom, Subscribe, Unsubscribe
+from bci_server.client.calls import Call, Calls
 from bci_server.client.clock_offset import ClockOffset
 from bci_server.client.errors import CallRefused, ClientError, Lost, Unreachable
-from bci_server.client.lease import Lease
 from bci_server.client.line import Line, LineClosed, stream_address
 from bci_server.client.subscription import Inbox, Subscription
 from bci_server.wire import (
@@ -52,25 +32,6 @@ from bci_server.wire import (
 )
 
 __all__ = ["Client", "connect"]
-
-_Call = (
-    Subscribe
-    | Unsubscribe
-    | Ping
-    | MarkerCall
-    | FeedbackCall
-    | Adapt
-    | Finalize
-    | Reset
-    | Wrong
-    | Word
-    | Stimulate
-    | Arm
-    | Renew
-    | Disarm
-    | Stop
-    | Clear
-)
 
 _DATA = get_args(DataMessage)
 _LOSSY = SignalMessage | FeaturesMessage | VoiceMessage
@@ -120,7 +81,7 @@ class _Answer:
     arrived: Callable[[Result], Awaitable[None]] | None
 
 
-class Client:
+class Client(Calls):
     """A connection to one session, re-made whenever it breaks. See `connect`.
 
     Whoever subscribes must fetch: with 1,024 messages waiting, the client stops reading, and that
@@ -208,117 +169,6 @@ class Client:
         """Return how long ago the newest sample that `message` rests on was taken, in seconds."""
         return time.monotonic() + self.clock.offset_s - message.ledger.sampled_s
 
-    def armed(self, limits: dict[str, float | Limit] | None = None) -> Lease:
-        """Hold the lease to move the effector for the time of an ``async with``."""
-        return Lease(self, limits)
-
-    async def arm(self, limits: dict[str, float | Limit] | None = None) -> Result:
-        """Take the lease; it must be renewed within ``lease_ms``. See `armed`."""
-        return await self.ask(Arm(id=0, limits=limits))
-
-    async def disarm(self) -> None:
-        """Give the lease back."""
-        await self.ask(Disarm(id=0))
-
-    async def stop(self) -> None:
-        """Stop the effector; it stays stopped until `clear`."""
-        await self.ask(Stop(id=0))
-
-    async def clear(self) -> None:
-        """Lift a stop."""
-        await self.ask(Clear(id=0))
-
-    async def marker(self, label: str) -> int | None:
-        """Say that something happened now, and return the sample it was bound to."""
-        return (await self.ask(MarkerCall(id=0, label=label))).sample
-
-    async def feedback(
-        self,
-        kind: FeedbackKind,
-        label: str = "",
-        values: Sequence[float] = (),
-        sample: int | None = None,
-    ) -> int | None:
-        """Say what happened in the world, and return the sample it was bound to.
-
-        Parameters
-        ----------
-        kind
-            ``"target"``, ``"label"``, ``"reward"``, ``"error"`` or ``"position"``.
-        label, values
-            What: a name, and numbers such as where a target is.
-        sample
-            Which sample it is about, as a message gave it; None: the newest.
-
-        Raises
-        ------
-        ValueError
-            Such feedback lacks what it needs; says what.
-        """
-        call = FeedbackCall(id=0, kind=kind, label=label, values=tuple(values), sample=sample)
-        return (await self.ask(call)).sample
-
-    async def adapt(
-        self,
-        action: Literal["on", "off", "rollback", "recalibrate"],
-        version: int | None = None,
-    ) -> None:
-        """Switch the adaptation, roll back to an earlier version, or ask to recalibrate now."""
-        await self.ask(Adapt(id=0, action=action, version=version))
-
-    async def finalize(self) -> int | None:
-        """Make final what is being spoken, and return the sample that this was bound to.
-
-        Raises
-        ------
-        CallRefused
-            As for all that is asked about speech: the session makes no words of it.
-        """
-        return (await self.ask(Finalize(id=0))).sample
-
-    async def reset(self) -> int | None:
-        """Forget what is being spoken, and return the sample that this was bound to."""
-        return (await self.ask(Reset(id=0))).sample
-
-    async def wrong(self, text: str = "") -> int | None:
-        """Say that the last sentence was not that, and, if it is known, what it was."""
-        return (await self.ask(Wrong(id=0, text=text))).sample
-
-    async def word(self, text: str, phonemes: Sequence[str] = ()) -> int | None:
-        """Teach a word, such as a name, and how it is spoken: ``("K", "AH", "M")``.
-
-        Raises
-        ------
-        ValueError
-            It is not one word, or these are no phonemes of ARPAbet.
-        """
-        return (await self.ask(Word(id=0, text=text, phonemes=tuple(phonemes)))).sample
-
-    async def stimulate(
-        self,
-        electrode: str,
-        amplitude_ua: float,
-        pulse_width_us: float,
-        rate_hz: float,
-        duration_s: float,
-    ) -> int | None:
-        """Let somebody feel a train of pulses, and return the sample it was bound to.
-
-        Raises
-        ------
-        CallRefused
-            This client is not armed, or the train is beyond the session's limits.
-        """
-        asked = Stimulate(
-            id=0,
-            electrode=electrode,
-            amplitude_ua=amplitude_ua,
-            pulse_width_us=pulse_width_us,
-            rate_hz=rate_hz,
-            duration_s=duration_s,
-        )
-        return (await self.ask(asked)).sample
-
     async def ping(self) -> float:
         """Return the round trip in seconds; also tells the offset of the clocks."""
         sent_s = time.monotonic()
@@ -329,7 +179,7 @@ class Client:
         return received_s - sent_s
 
     async def ask(
-        self, call: _Call, arrived: Callable[[Result], Awaitable[None]] | None = None
+        self, call: Call, arrived: Callable[[Result], Awaitable[None]] | None = None
     ) -> Result:
         """Send a call under a number of its own, and return its result.
 
