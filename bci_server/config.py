@@ -14,7 +14,7 @@ from typing import Any
 
 from bci_server import catalog
 from bci_server.mapping import Commands
-from bci_server.record_names import Record
+from bci_server.recording.names import Record
 from bci_server.safety.limits import Safety, default_ttl_ms
 from bci_server.safety.stimulation import Stimulation
 from bci_server.section_kinds import of_kind, plugin_of, recipe_of, stages_of, table_of

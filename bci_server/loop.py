@@ -46,7 +46,7 @@ from bci_server.messages import (
     version_message,
     voice_message,
 )
-from bci_server.recorder import Recorder
+from bci_server.recording.recorder import Recorder
 from bci_server.safety.guard import Guard
 from bci_server.safety.lease import LeaseRefused
 from bci_server.safety.limits import Safety

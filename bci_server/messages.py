@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bci_server.control import Answer
-from bci_server.recording_state import RecordingRefused, RecordingState
+from bci_server.recording.state import RecordingRefused, RecordingState
 from bci_server.wire import (
     AlternativeMessage,
     ChannelHealth,

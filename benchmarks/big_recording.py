@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bci_server.recording_file import Content, Fed, RecordingFile, Said
+from bci_server.recording.file import Content, Fed, RecordingFile, Said
 from decoders.output import Prediction
 from devices.clock import MONOTONIC
 from devices.recording.checked_file import CheckedFile

@@ -26,9 +26,9 @@ import numpy as np
 import pyxdf
 from numpy.typing import NDArray
 
-from bci_server.record_names import Record
-from bci_server.recorder import Recorder
-from bci_server.recording_file import Content
+from bci_server.recording.file import Content
+from bci_server.recording.names import Record
+from bci_server.recording.recorder import Recorder
 from devices.clock import MONOTONIC
 from devices.recording.recover import recover
 from devices.recording.verify import verify

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bci_server.record_names import Record
-from bci_server.recorder import Recorder
-from bci_server.recording_file import Content
+from bci_server.recording.file import Content
+from bci_server.recording.names import Record
+from bci_server.recording.recorder import Recorder
 from devices.clock import MONOTONIC
 from devices.recording.checksums import read_checksums
 from devices.signal import Chunk, Signal

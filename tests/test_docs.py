@@ -14,7 +14,7 @@ from bci_server import catalog
 from bci_server.__main__ import app
 from bci_server.config import Blocks, Outlet, Target, load_session, parse_session
 from bci_server.mapping import Commands
-from bci_server.record_names import Record
+from bci_server.recording.names import Record
 from bci_server.safety.limits import Safety
 from decoders.adaptation import Adaptation
 from decoders.lost_channels import LostChannels

@@ -1,6 +1,6 @@
 """A session that this server recorded, read back: exactly what was fed to the decoder, and when.
 
-The other end of `bci_server.recording_file`. Each turn of the loop wrote its samples, the times
+The other end of `bci_server.recording.file`. Each turn of the loop wrote its samples, the times
 that the decoder saw where the sender had stamps of its own, what went in with them, and at last a
 row that says how much it was: ``first, n, gap, received``. A turn without its row is torn, and
 left out; a row without its samples tells that they are lost.

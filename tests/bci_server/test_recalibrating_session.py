@@ -12,9 +12,9 @@ import pytest
 from bci_server.config import Session as BciSession
 from bci_server.control import Mark
 from bci_server.loop import About, Loop
-from bci_server.record_names import Record
-from bci_server.recorder import Recorder
-from bci_server.recording_file import Content
+from bci_server.recording.file import Content
+from bci_server.recording.names import Record
+from bci_server.recording.recorder import Recorder
 from bci_server.replay import replay
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety

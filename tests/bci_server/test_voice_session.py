@@ -10,9 +10,9 @@ from bci_server.config import parse_session
 from bci_server.engine import said_by, shape_of
 from bci_server.evaluate import Controls, evaluate
 from bci_server.loop import About, Loop
-from bci_server.record_names import Record
-from bci_server.recorder import Recorder
-from bci_server.recording_file import Content
+from bci_server.recording.file import Content
+from bci_server.recording.names import Record
+from bci_server.recording.recorder import Recorder
 from bci_server.replay import replay
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety

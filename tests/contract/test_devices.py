@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import devices.adapters
-from bci_server.recording_file import Content, Fed, RecordingFile
+from bci_server.recording.file import Content, Fed, RecordingFile
 from devices.adapters.brainflow import Brainflow
 from devices.adapters.lsl import Lsl
 from devices.adapters.recording import Recording

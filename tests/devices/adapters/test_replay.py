@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bci_server.recording_file import Content, Fed, RecordingFile, Truth
+from bci_server.recording.file import Content, Fed, RecordingFile, Truth
 from devices.adapters.replay import Replay
 from devices.clock import ManualClock
 from devices.device import DeviceNotFound, DeviceRefused, EndOfStream, Steered

@@ -19,18 +19,18 @@ from queue import Empty, SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_server.disk_watch import DiskWatch
-from bci_server.further_streams import FurtherStreams
-from bci_server.record_names import Record, create_file
-from bci_server.recording_file import Content, Fed, Item, Lost, RecordingFile, Said, Truth
-from bci_server.recording_state import (
+from bci_server.recording.disk_watch import DiskWatch
+from bci_server.recording.file import Content, Fed, Item, Lost, RecordingFile, Said, Truth
+from bci_server.recording.further_streams import FurtherStreams
+from bci_server.recording.names import Record, create_file
+from bci_server.recording.ring import Ring
+from bci_server.recording.state import (
     Alarm,
     RecordingRefused,
     RecordingState,
     alarm_of,
     refused,
 )
-from bci_server.ring import Ring
 from bci_server.wire import CommandMessage, DataMessage, StatusMessage
 from decoders.decoder import Event
 from decoders.pipeline import Decoded

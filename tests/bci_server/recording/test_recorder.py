@@ -8,10 +8,10 @@ import pytest
 
 from bci_server.control import Mark, Shutdown, StartRecording, StopRecording
 from bci_server.loop import About, Loop
-from bci_server.record_names import Record, create_file
-from bci_server.recorder import Recorder
-from bci_server.recording_file import Content
-from bci_server.recording_state import RecordingRefused
+from bci_server.recording.file import Content
+from bci_server.recording.names import Record, create_file
+from bci_server.recording.recorder import Recorder
+from bci_server.recording.state import RecordingRefused
 from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety

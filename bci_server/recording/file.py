@@ -27,7 +27,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_server.record_names import Modality
+from bci_server.recording.names import Modality
 from bci_server.wire import CommandMessage, StatusMessage
 from decoders.decoder import Event
 from decoders.output import Output

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bci_server.record_names import Record, create_file
+from bci_server.recording.names import Record, create_file
 
 
 def create(record, root, task="reach-1"):

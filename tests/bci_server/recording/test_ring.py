@@ -4,7 +4,7 @@ from queue import SimpleQueue
 import numpy as np
 import pytest
 
-from bci_server.ring import Ring
+from bci_server.recording.ring import Ring
 
 
 def test_pieces_are_given_until_it_is_full_and_again_after_release():
