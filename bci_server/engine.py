@@ -31,7 +31,7 @@ from bci_server.link.engine_end import EngineEnd
 from bci_server.link.frames import frame
 from bci_server.loop import About, Ending, Loop, Sink
 from bci_server.outlet import LslOutlets, Said
-from bci_server.recording.file import Content
+from bci_server.recording.items import Content
 from bci_server.recording.recorder import Recorder
 from bci_server.recording.state import RecordingRefused
 from bci_server.safety.audit import AuditLog, Unaudited, open_audit

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bci_server.recording.file import Content, Fed, RecordingFile, Said
+from bci_server.recording.file import RecordingFile
+from bci_server.recording.items import Content, Fed, Said
 from decoders.output import Prediction
 from devices.clock import MONOTONIC
 from devices.recording.checked_file import CheckedFile

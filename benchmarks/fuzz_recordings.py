@@ -28,7 +28,8 @@ from pathlib import Path
 import numpy as np
 
 from bci_server.config import BadSession
-from bci_server.recording.file import Content, Fed, RecordingFile, Said
+from bci_server.recording.file import RecordingFile
+from bci_server.recording.items import Content, Fed, Said
 from bci_server.replay import recorded_session
 from decoders.artifact import ArtifactError
 from decoders.decoder import Event

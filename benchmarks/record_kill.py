@@ -26,7 +26,7 @@ import numpy as np
 import pyxdf
 from numpy.typing import NDArray
 
-from bci_server.recording.file import Content
+from bci_server.recording.items import Content
 from bci_server.recording.names import Record
 from bci_server.recording.recorder import Recorder
 from devices.clock import MONOTONIC

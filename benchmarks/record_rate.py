@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bci_server.recording.file import Content
+from bci_server.recording.items import Content
 from bci_server.recording.names import Record
 from bci_server.recording.recorder import Recorder
 from devices.clock import MONOTONIC

@@ -30,7 +30,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bci_server.config import Session, parse_session
-from bci_server.recording.file import Content, Fed, RecordingFile
+from bci_server.recording.file import RecordingFile
+from bci_server.recording.items import Content, Fed
 from bci_server.replay import feed, passes
 from bci_server.scheduling import raise_priority
 from decoders.artifact import Artifact

@@ -20,35 +20,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from bci_server.recording.items import (
+    Content,
+    Fed,
+    Further,
+    FurtherOffset,
+    Item,
+    Lost,
+    Said,
+    Truth,
+)
 from bci_server.recording.names import Modality
 from bci_server.wire import CommandMessage, StatusMessage
 from decoders.decoder import Event
-from decoders.output import Output
 from decoders.transcript import Transcript, plain_number
-from devices.raw_streams import RawChunk
 from devices.recording.checked_file import CheckedFile
 from devices.recording.xdf_chunks import parse_header
-from devices.recording.xdf_writer import Format, XdfStream, XdfWriter
-from devices.signal import Marker, Signal
+from devices.recording.xdf_writer import XdfStream, XdfWriter
+from devices.signal import Marker
 
-__all__ = [
-    "Content",
-    "Fed",
-    "Further",
-    "FurtherOffset",
-    "Item",
-    "Lost",
-    "RecordingFile",
-    "Said",
-    "Truth",
-]
+__all__ = ["RecordingFile"]
 
 _KINDS: dict[Modality, str] = {
     "eeg": "EEG",
@@ -59,121 +55,6 @@ _KINDS: dict[Modality, str] = {
     "beh": "Control",
 }
 _BOUNDARY_BYTES = 4 << 20
-
-
-@dataclass(frozen=True)
-class Content:
-    """What is recorded of one session.
-
-    Parameters
-    ----------
-    name
-        The session's.
-    identity
-        The device's.
-    signal, truth
-        What comes from it.
-    has_sender_times
-        Somebody else stamped the samples.
-    modality
-        What is measured.
-    format
-        How the signal's values are stored; that of the values which come.
-    about
-        What is known of the session: its file's text, the model's hash, the participant's code.
-    """
-
-    name: str
-    identity: str
-    signal: Signal
-    truth: Signal | None = None
-    has_sender_times: bool = False
-    modality: Modality = "eeg"
-    format: Format = "float32"
-    about: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Fed:
-    """What one turn of the loop fed to the decoder.
-
-    Parameters
-    ----------
-    first
-        Index of the chunk's first sample, counted from the first of the run.
-    values, times
-        (n, n_channels) and (n,) float64, as the decoder saw them.
-    sender_times
-        (n,) float64, the sender's own stamps; None where there are none.
-    gap
-        Samples are missing before.
-    received_s
-        When they came.
-    markers, marks
-        What went in with them.
-    """
-
-    first: int
-    values: NDArray[np.generic]
-    times: NDArray[np.float64]
-    sender_times: NDArray[np.float64] | None
-    gap: bool
-    received_s: float
-    markers: tuple[Marker, ...] = ()
-    marks: tuple[Event, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What came of one block: see `decoders.pipeline.Decoded`."""
-
-    sample: int
-    time_s: float
-    outputs: Sequence[Output]
-    events: tuple[Event, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What was meant or done: (n,) seconds and (n, n_channels) values."""
-
-    times: NDArray[np.float64]
-    values: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Samples that could not be recorded: from which on, how many, when this was known, why.
-
-    The markers and events that went in with them are not lost.
-    """
-
-    first: int
-    n_samples: int
-    time_s: float
-    why: str
-    markers: tuple[Marker, ...] = ()
-    marks: tuple[Event, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Further:
-    """What came on a further stream: the stream's place in the list of them."""
-
-    stream: int
-    chunk: RawChunk
-
-
-@dataclass(frozen=True, slots=True)
-class FurtherOffset:
-    """A measurement of a further stream's clock."""
-
-    stream: int
-    time_s: float
-    offset_s: float
-
-
-Item = Fed | Said | Truth | Lost | StatusMessage | CommandMessage | Further | FurtherOffset
 
 
 class RecordingFile:

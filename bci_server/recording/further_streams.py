@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from bci_server.recording.file import Further, FurtherOffset
+from bci_server.recording.items import Further, FurtherOffset
 from devices.device import DeviceError
 from devices.raw_streams import RawStream
 

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_server.recording.disk_watch import DiskWatch
-from bci_server.recording.file import Content, Fed, Item, Lost, RecordingFile, Said, Truth
+from bci_server.recording.file import RecordingFile
 from bci_server.recording.further_streams import FurtherStreams
+from bci_server.recording.items import Content, Fed, Item, Lost, Said, Truth
 from bci_server.recording.names import Record, create_file
 from bci_server.recording.ring import Ring
 from bci_server.recording.state import (

@@ -11,7 +11,8 @@ from bci_server.config import parse_session
 from bci_server.control import Answer, Mark, RestartSession, StartRecording, StopRecording
 from bci_server.guided import Guided, Plan, Unguided, cues_of
 from bci_server.link.web_end import LinkLost
-from bci_server.recording.file import Content, Fed, RecordingFile
+from bci_server.recording.file import RecordingFile
+from bci_server.recording.items import Content, Fed
 from decoders.artifact import Artifact
 from devices.adapters.simulator_eeg import SimulatorEeg
 from devices.device import EndOfStream

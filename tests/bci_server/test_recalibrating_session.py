@@ -12,7 +12,7 @@ import pytest
 from bci_server.config import Session as BciSession
 from bci_server.control import Mark
 from bci_server.loop import About, Loop
-from bci_server.recording.file import Content
+from bci_server.recording.items import Content
 from bci_server.recording.names import Record
 from bci_server.recording.recorder import Recorder
 from bci_server.replay import replay

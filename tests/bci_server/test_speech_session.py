@@ -17,7 +17,7 @@ from bci_server.engine import said_by
 from bci_server.loop import About, Loop
 from bci_server.mapping import Commands
 from bci_server.outlet import LslOutlets
-from bci_server.recording.file import Content
+from bci_server.recording.items import Content
 from bci_server.recording.names import Record
 from bci_server.recording.recorder import Recorder
 from bci_server.replay import replay

@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 import devices.adapters
-from bci_server.recording.file import Content, Fed, RecordingFile
+from bci_server.recording.file import RecordingFile
+from bci_server.recording.items import Content, Fed
 from devices.adapters.brainflow import Brainflow
 from devices.adapters.lsl import Lsl
 from devices.adapters.recording import Recording

@@ -5,7 +5,8 @@ import pytest
 
 from bci_server.export.run import FORMATS, export
 from bci_server.export.source import read_source
-from bci_server.recording.file import Content, Fed, RecordingFile, Said
+from bci_server.recording.file import RecordingFile
+from bci_server.recording.items import Content, Fed, Said
 from decoders.output import Prediction
 from devices.recording.checked_file import CheckedFile
 from devices.signal import Marker, Signal

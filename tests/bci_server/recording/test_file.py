@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from bci_server.recording.file import Content, Fed, RecordingFile
+from bci_server.recording.file import RecordingFile
+from bci_server.recording.items import Content, Fed
 from devices.adapters.replay import Replay
 from devices.device import DeviceRefused
 from devices.recording.checked_file import CheckedFile

@@ -8,7 +8,7 @@ import pytest
 
 from bci_server.control import Mark, Shutdown, StartRecording, StopRecording
 from bci_server.loop import About, Loop
-from bci_server.recording.file import Content
+from bci_server.recording.items import Content
 from bci_server.recording.names import Record, create_file
 from bci_server.recording.recorder import Recorder
 from bci_server.recording.state import RecordingRefused

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from bci_server.recording.file import Content, Fed, RecordingFile, Truth
+from bci_server.recording.file import RecordingFile
+from bci_server.recording.items import Content, Fed, Truth
 from devices.adapters.replay import Replay
 from devices.clock import ManualClock
 from devices.device import DeviceNotFound, DeviceRefused, EndOfStream, Steered
