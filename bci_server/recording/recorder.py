@@ -20,24 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_server.recording.disk_watch import DiskWatch
-from bci_server.recording.file import RecordingFile
-from bci_server.recording.further_streams import FurtherStreams
-from bci_server.recording.items import Content, Fed, Item, Lost, Said, Truth
+from bci_server.recording.items import Content, Fed, Item, Said, Truth
+from bci_server.recording.loss import MOST_WAITING, Loss
 from bci_server.recording.names import Record, create_file
 from bci_server.recording.ring import Ring
-from bci_server.recording.state import (
-    Alarm,
-    RecordingRefused,
-    RecordingState,
-    alarm_of,
-    refused,
-)
+from bci_server.recording.state import Alarm, RecordingRefused, RecordingState
+from bci_server.recording.writer import RecordingWriter
 from bci_server.wire import CommandMessage, DataMessage, StatusMessage
 from decoders.decoder import Event
 from decoders.pipeline import Decoded
 from devices.clock import Clock
 from devices.device import DeviceError
-from devices.raw_streams import open_raw_streams
 from devices.recording.checked_file import CheckedFile
 from devices.recording.xdf_format import DTYPES
 from devices.signal import Chunk, Marker
@@ -47,16 +40,11 @@ __all__ = ["Recorder"]
 _log = logging.getLogger(__name__)
 
 _RING_BYTES = (8 << 20, 4 << 30)
-_MOST_WAITING = 200_000
 _SLOW = 0.5
 """An alarm is raised when the ring is this full."""
-_TRY_AGAIN_S = 1.0
+_TOO_SLOW = "the disk was too slow"
 _CLOSE_S = 20.0
 _START_S = 20.0
-_RESOLVE_S = 2.0
-
-
-_Words = tuple[list[Marker], list[Event]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +81,7 @@ class Recorder:
         clock: Clock,
         create: Callable[[Record, str], CheckedFile] = create_file,
     ) -> None:
-        self._record, self._content = record, content
         self._clock = clock
-        self._create = create
         self._dtype = DTYPES[content.format]
         self._ring = Ring(_ring_bytes(record, content))
         self._waiting: deque[tuple[Item | _Start | _Stop, int]] = deque()
@@ -103,25 +89,15 @@ class Recorder:
         # The loop's side.
         self._is_on = False
         self._next = 0
-        self._missed = 0
-        self._missed_first = 0
-        self._missed_words: _Words = ([], [])
+        self._missed = Loss()
         # The writer's side.
-        self._recording: RecordingFile | None = None
-        self._further: FurtherStreams | None = None
-        self._n_lost = 0
-        self._lost_first = 0
-        self._lost_here = 0
-        self._lost_words: _Words = ([], [])
-        self._failed_s = -np.inf
-        self._disk: Alarm | None = None
-        self._has_failed = False
-        self._has_lost = False
+        self._writer = RecordingWriter(record, content, clock, create, self._wake.set)
         self._closing = threading.Event()
-        self._writer = threading.Thread(target=self._write_all, name="recorder", daemon=True)
+        self._thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
         least_free = 1e6 * record.warn_free_mb
-        self._watch = DiskWatch(record.sync_s, least_free, self._file, self._fail, clock)
-        self._writer.start()
+        writer = self._writer
+        self._watch = DiskWatch(record.sync_s, least_free, writer.file, writer.fail, clock)
+        self._thread.start()
 
     # Called from the loop's thread.
 
@@ -161,9 +137,7 @@ class Recorder:
         size = self._dtype.itemsize * n * width
         piece = self._ring.reserve(8 * n * n_rows + size)
         if piece is None or not self._has_room():
-            self._missed_first = self._missed_first if self._missed else first
-            self._missed += n
-            _keep(self._missed_words, markers, marks)
+            self._missed.add(first, n, markers, marks)
             return
         self._tell_of_missed()
         times = piece[: 8 * n].view(np.float64)
@@ -224,11 +198,11 @@ class Recorder:
     @property
     def state(self) -> RecordingState:
         """How it is doing. May be asked by any thread."""
-        recording = self._recording
+        recording = self._writer.recording
         return RecordingState(
             None if recording is None else recording.file.path,
             0 if recording is None else recording.n_samples,
-            self._n_lost + self._missed,
+            self._writer.n_lost + self._missed.n_samples,
             0 if recording is None else recording.file.size,
             self._alarms(),
         )
@@ -242,7 +216,7 @@ class Recorder:
             _log.error("the disk did not take the end of the recording in %.0f s", timeout_s)
             return
         self._wake.set()
-        self._writer.join(timeout_s)
+        self._thread.join(timeout_s)
         self._watch.close(timeout_s)
 
     def _hand_over(self, item: Item | _Start | _Stop) -> None:
@@ -250,39 +224,32 @@ class Recorder:
 
     def _has_room(self) -> bool:
         # Only a disk that stands still for hours comes to this.
-        self._has_lost |= len(self._waiting) >= _MOST_WAITING
-        return len(self._waiting) < _MOST_WAITING
+        self._writer.has_lost |= len(self._waiting) >= MOST_WAITING
+        return len(self._waiting) < MOST_WAITING
 
     def _tell_of_missed(self) -> None:
-        if self._missed:
-            why = "the disk was too slow"
-            now_s = self._clock.now()
-            words, self._missed_words = self._missed_words, ([], [])
-            first, n = self._missed_first, self._missed
-            self._hand_over(Lost(first, n, now_s, why, tuple(words[0]), tuple(words[1])))
-            self._missed = 0
+        if self._missed.n_samples:
+            self._hand_over(self._missed.item(self._clock.now(), _TOO_SLOW))
+            self._missed.clear()
 
     def _alarms(self) -> tuple[Alarm, ...]:
+        writer = self._writer
         alarms: list[Alarm] = []
         if self._watch.is_nearly_full:
             alarms.append("recording_disk_nearly_full")
-        if self._disk is not None:
-            alarms.append(self._disk)
-        if self._missed or self.ring_use > _SLOW:
+        if writer.disk is not None:
+            alarms.append(writer.disk)
+        if self._missed.n_samples or self.ring_use > _SLOW:
             alarms.append("recording_disk_slow")
-        if self._has_lost or self._missed:
+        if writer.has_lost or self._missed.n_samples:
             alarms.append("recording_lost_samples")
-        if self._further is not None and self._further.has_lost:
+        if writer.has_lost_stream:
             alarms.append("recording_lost_stream")
-        if self._has_failed:
+        if writer.has_failed:
             alarms.append("recording_failed")
         return tuple(alarms)
 
     # Called from the writer's thread.
-
-    def _file(self) -> CheckedFile | None:
-        recording = self._recording
-        return None if recording is None else recording.file
 
     def _write_all(self) -> None:
         while not (self._closing.is_set() and not self._waiting):
@@ -294,133 +261,27 @@ class Recorder:
                     self._do(item)
                 except Exception:  # a defect of ours must not end the session with the recording
                     _log.exception("the recorder failed")
-                    self._has_failed = True
-                    self._recording = None
+                    self._writer.abandon()
                 self._ring.release(end)
-            self._write_further()
+            self._writer.write_further()
 
     def _do(self, item: Item | _Start | _Stop) -> None:
         match item:
-            case _Start():
-                self._begin(item)
-            case _Stop():
-                self._end(item)
+            case _Start(told):
+                self._begin(told)
+            case _Stop(state, reason, told):
+                told(self._writer.end(state, reason))
             case _:
-                self._write(item)
+                self._writer.write(item)
 
-    def _begin(self, asked: _Start) -> None:
-        if self._recording is not None:
-            asked.told(self._recording.file.path)
-            return
-        self._n_lost = self._lost_here = 0
-        self._disk, self._has_lost, self._has_failed = None, False, False
+    def _begin(self, told: Callable[[Path | RecordingRefused], None]) -> None:
         try:
-            path = self._open()
+            path = self._writer.begin()
         except (OSError, DeviceError) as e:
             self._is_on = False
-            self._close_further()
-            if isinstance(e, OSError):
-                self._fail(e)
-            asked.told(refused(e, self._record.folder))
+            told(self._writer.refuse(e))
         else:
-            asked.told(path)
-
-    def _open(self) -> Path:
-        headers: tuple[bytes, ...] = ()
-        if self._record.streams:
-            streams = open_raw_streams(self._record.streams, _RESOLVE_S)
-            self._further = FurtherStreams(streams, self._wake.set, self._clock.now)
-            headers = self._further.headers
-        file = self._create(self._record, self._content.name)
-        self._recording = RecordingFile(file, self._content, self._clock.now(), headers)
-        return file.path
-
-    def _close_further(self) -> None:
-        if self._further is not None:
-            self._further.close()
-            self._write_further()
-            self._further = None
-
-    def _write_further(self) -> None:
-        while self._further is not None and self._further.waiting:
-            self._write(self._further.waiting.popleft())
-
-    def _end(self, asked: _Stop) -> None:
-        self._close_further()
-        recording, self._recording = self._recording, None
-        if recording is None:
-            asked.told(None)
-            return
-        try:
-            recording.end(self._clock.now(), asked.state, asked.reason, self._lost())
-        except OSError as e:
-            self._fail(e)
-            path = recording.file.path
-            asked.told(
-                RecordingRefused(
-                    f"{path} has no proper end: {e.strerror}. What was written before is whole",
-                    f"bci recover {path}",
-                )
-            )
-        else:
-            asked.told(recording.file.path)
-
-    def _write(self, item: Item) -> None:
-        recording = self._recording
-        if recording is None:
-            return
-        if isinstance(item, Lost):
-            self._n_lost += item.n_samples
-            self._has_lost = True
-        if self._disk is not None and self._clock.now() - self._failed_s < _TRY_AGAIN_S:
-            self._skip(recording, item)
-            return
-        try:
-            if (lost := self._lost()) is not None:
-                self._write_to(recording, lost)
-            self._write_to(recording, item)
-        except OSError as e:
-            self._fail(e)
-            self._skip(recording, item)
-
-    def _write_to(self, recording: RecordingFile, item: Item) -> None:
-        recording.write(item)
-        if self._disk is not None:
-            _log.warning("the disk takes the recording again")
-            self._disk = None
-        if isinstance(item, Lost):
-            self._lost_here, self._lost_words = 0, ([], [])
-
-    def _lost(self) -> Lost | None:
-        if not self._lost_here:
-            return None
-        why = "the disk did not take them"
-        words, first, n = self._lost_words, self._lost_first, self._lost_here
-        return Lost(first, n, self._clock.now(), why, tuple(words[0]), tuple(words[1]))
-
-    def _skip(self, recording: RecordingFile, item: Item) -> None:
-        recording.skip(item)
-        if not isinstance(item, Fed | Lost):
-            return
-        n = len(item.times) if isinstance(item, Fed) else item.n_samples
-        self._lost_first = self._lost_first if self._lost_here else item.first
-        self._lost_here += n
-        self._n_lost += n if isinstance(item, Fed) else 0  # else counted when it came
-        self._has_lost = True
-        _keep(self._lost_words, item.markers, item.marks)
-
-    def _fail(self, error: OSError) -> None:
-        alarm = alarm_of(error)
-        if self._disk != alarm:
-            _log.error("recording: %s", error)
-        self._disk = alarm
-        self._failed_s = self._clock.now()
-
-
-def _keep(words: _Words, markers: tuple[Marker, ...], marks: tuple[Event, ...]) -> None:
-    if len(words[0]) + len(words[1]) < _MOST_WAITING:
-        words[0].extend(markers)
-        words[1].extend(marks)
+            told(path)
 
 
 def _ring_bytes(record: Record, content: Content) -> int:

@@ -2,6 +2,7 @@ import errno
 import os
 import subprocess
 import threading
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -283,6 +284,14 @@ def feed(recorder, first, n_chunks, signal, n=500):
         recorder.turn(0.0)
 
 
+def feed_and_wait(recorder, first, n_chunks, signal):
+    """Feed chunks of ten, and wait until all of them have come to the disk."""
+    feed(recorder, first, n_chunks, signal, 10)
+    told = threading.Event()
+    recorder.start(lambda result: told.set())  # answered when all before it is done
+    assert told.wait(WAIT_S)
+
+
 def wide(tmp_path, disk, clock=MONOTONIC):
     signal = Signal(1000.0, tuple(f"c{i}" for i in range(256)), "uV")
     record = Record(participant="P01", folder=str(tmp_path), buffer_s=1.0)
@@ -320,21 +329,14 @@ def test_a_disk_that_fails_and_comes_back_leaves_a_whole_file_that_says_what_is_
     disk, clock = Disk(), ManualClock()
     signal, recorder = wide(tmp_path, disk, clock)
     path = recorder.start_and_wait(WAIT_S)
-
-    def feed_and_wait(first, n_chunks):
-        feed(recorder, first, n_chunks, signal, 10)
-        told = threading.Event()
-        recorder.start(lambda result: told.set())  # answered when all before it is done
-        assert told.wait(WAIT_S)
-
-    feed_and_wait(0, 5)
+    feed_and_wait(recorder, 0, 5, signal)
     disk.error = error
-    feed_and_wait(50, 5)
+    feed_and_wait(recorder, 50, 5, signal)
     assert recorder.state.alarms == (alarm, "recording_lost_samples")
     assert recorder.state.n_lost == 50
     disk.error = None
     clock.advance(2.0)
-    feed_and_wait(100, 5)
+    feed_and_wait(recorder, 100, 5, signal)
     assert recorder.state.alarms == ("recording_lost_samples",)
     recorder.close("ended", "", WAIT_S)
     assert verify(path).verdict == "clean"
@@ -346,6 +348,25 @@ def test_a_disk_that_fails_and_comes_back_leaves_a_whole_file_that_says_what_is_
         *range(0, 50, 10),
         *range(100, 150, 10),
     ]
+
+
+def test_what_one_recording_lost_is_not_told_in_the_next(tmp_path):
+    disk, clock = Disk(), ManualClock()
+    signal, recorder = wide(tmp_path, disk, clock)
+
+    def lose(first, path):
+        feed_and_wait(recorder, first, 1, signal)
+        disk.error = errno.EIO
+        feed_and_wait(recorder, first + 10, 1, signal)
+        disk.error = None
+        ended = SimpleQueue()
+        recorder.stop(ended.put)
+        assert ended.get(timeout=WAIT_S) == path
+        return [int(m[0]) for m in load(path)["wide markers"]["time_series"]]
+
+    assert lose(0, recorder.start_and_wait(WAIT_S)) == [0, 10]
+    assert lose(20, recorder.start_and_wait(WAIT_S)) == [20, 30]
+    recorder.close("ended", "", WAIT_S)
 
 
 @pytest.fixture
