@@ -15,31 +15,32 @@ from typing import Any
 from bci_server import catalog
 from bci_server.mapping import Commands
 from bci_server.recording.names import Record
-from bci_server.safety.limits import Safety, default_ttl_ms
+from bci_server.safety.limits import Safety
 from bci_server.safety.stimulation import Stimulation
-from bci_server.section_kinds import of_kind, plugin_of, recipe_of, stages_of, table_of
+from bci_server.section_kinds import of_kind, plugin_of, recipe_of, stages_of
 from bci_server.sections import Problems, Section, build
-from bci_server.session_checks import check_commands, check_neutral, check_speech, check_speller
-from decoders.adaptation import Adaptation
+from bci_server.session_checks import check_commands, check_neutral
+from bci_server.session_sections import (
+    Blocks,
+    Outlet,
+    Target,
+    adaptation_of,
+    decoder_of,
+    name_of,
+    parts_of,
+    record_of,
+    safety_of,
+)
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder
 from decoders.describe import describe, describe_pipeline, stated
-from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
-from decoders.probabilities import Probabilities
-from decoders.speech.language import Language
-from decoders.speech.sentences import Sentences
-from decoders.speller import Speller
 from decoders.stage import Chain
-from decoders.trials import Trials
-from decoders.uncued import Uncued
 from devices.device import Device
 
 __all__ = [
     "BadSession",
-    "Outlet",
     "Session",
-    "Target",
     "device_of",
     "load_session",
     "parse_session",
@@ -82,47 +83,6 @@ class BadSession(Exception):
     def __init__(self, source: str, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join([f"{source} cannot be used:", *(f"  {p}" for p in problems)]))
         self.problems = problems
-
-
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """The ``[blocks]`` section: how samples are cut, and which channels go in."""
-
-    hop_s: float
-    channels: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.hop_s > 0:
-            raise ValueError(f"hop_s must be positive, not {self.hop_s!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The ``[target]`` section: what a continuous decoder is fitted to.
-
-    Parameters
-    ----------
-    stream
-        The stream of a recording, or ``"truth"``, that holds it.
-    channels
-        Which of its channels, in this order; empty: all.
-    """
-
-    stream: str
-    channels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outlet:
-    """The ``[outlet]`` section: decoded outputs as streams for others.
-
-    Parameters
-    ----------
-    lsl
-        Publish what is decoded on LSL, see `bci_server.outlet`: ``<session>-commands`` and others.
-    """
-
-    lsl: bool = False
 
 
 @dataclass(frozen=True)
@@ -302,54 +262,28 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
         if key not in _SECTIONS:
             guess = catalog.did_you_mean(key, _SECTIONS)
             problems.add(Section(key), f"there is no section of that name{guess}")
-    name = _name(document.get("name"), problems)
+    name = name_of(document.get("name"), problems)
     device = plugin_of(document, "device", "devices", problems)
     blocks = recipe_of(document, "blocks", Blocks, problems, required=True)
     stages = stages_of(document.get("stages", []), problems)
-    decoder, model = _decoder(document, folder, problems)
-    lost_channels = recipe_of(document, "lost_channels", LostChannels, problems)
-    trials = recipe_of(document, "trials", Trials, problems)
-    probabilities = recipe_of(document, "probabilities", Probabilities, problems)
-    uncued = recipe_of(document, "uncued", Uncued, problems)
-    speller = recipe_of(document, "speller", Speller, problems)
-    if speller is not None:
-        check_speller(speller, trials, uncued, problems)
-    sentences = recipe_of(document, "sentences", Sentences, problems)
-    language = _language(document, folder, problems)
-    if decoder is not None and decoder.task == "speech":
-        sentences = sentences or Sentences()
-    check_speech(decoder, document, problems)
+    decoder, model = decoder_of(document, folder, problems)
+    parts = parts_of(document, folder, decoder, problems)
     target = recipe_of(document, "target", Target, problems)
     commands = recipe_of(document, "commands", Commands, problems)
-    safety = _safety(document, blocks, folder, problems)
+    safety = safety_of(document, blocks, folder, problems)
     outlet = recipe_of(document, "outlet", Outlet, problems) or Outlet()
-    record = recipe_of(document, "record", Record, problems)
+    record = record_of(document, folder, problems)
     stimulation = recipe_of(document, "stimulation", Stimulation, problems)
-    adaptation = _adaptation(document, problems)
-    if record is not None:
-        record = replace(record, folder=str(folder / Path(record.folder).expanduser()))
+    adaptation = adaptation_of(document, problems)
     if commands is not None:
-        check_commands(commands, decoder, trials, language, problems)
+        check_commands(commands, decoder, parts["trials"], parts["language"], problems)
     check_neutral(safety, commands, decoder, problems)
     if problems.found or blocks is None or model is None:
         return None
-    pipeline = Pipeline(
-        blocks.hop_s,
-        blocks.channels,
-        Chain(stages),
-        trials,
-        lost_channels,
-        adaptation,
-        probabilities,
-        uncued,
-        speller,
-        sentences,
-        language,
-    )
     return Session(
         name,
         device,
-        pipeline,
+        Pipeline(blocks.hop_s, blocks.channels, Chain(stages), adaptation=adaptation, **parts),
         decoder,
         model,
         target,
@@ -360,74 +294,3 @@ def _session(document: dict[str, Any], folder: Path, problems: Problems) -> Sess
         record,
         stimulation=stimulation,
     )
-
-
-def _language(document: Mapping[str, Any], folder: Path, problems: Problems) -> Language | None:
-    table = table_of(document, "language", problems)
-    if table is None:
-        return None
-    if table.get("folder") and isinstance(table["folder"], str):
-        table["folder"] = str(folder / Path(table["folder"]).expanduser())
-    return build(Language, table, Section("language"), problems)
-
-
-def _safety(
-    document: Mapping[str, Any], blocks: Blocks | None, folder: Path, problems: Problems
-) -> Safety:
-    table = table_of(document, "safety", Problems("")) or {}
-    safety = recipe_of(document, "safety", Safety, problems) or Safety()
-    if blocks is not None and "ttl_ms" not in table:
-        safety = replace(safety, ttl_ms=default_ttl_ms(blocks.hop_s))
-    elif blocks is not None and safety.ttl_ms <= 1e3 * blocks.hop_s:
-        problems.add(
-            Section("safety"),
-            f"ttl_ms = {safety.ttl_ms:g} is not longer than a hop of {1e3 * blocks.hop_s:g} ms: "
-            "effectors would go neutral between two commands",
-        )
-    return replace(safety, audit=str(folder / Path(safety.audit).expanduser()))
-
-
-def _name(name: object, problems: Problems) -> str:
-    if not isinstance(name, str) or not name:
-        problems.add(Section("name"), 'a session needs a name: name = "…" on the first line')
-        return ""
-    if len(name) > 64 or not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
-        problems.add(
-            Section("name"),
-            f"{name!r} names URLs and files: use letters, digits, - and _, at most 64",
-        )
-    return name
-
-
-def _adaptation(document: Mapping[str, Any], problems: Problems) -> Adaptation | None:
-    table = table_of(document, "adaptation", problems)
-    if table is None:
-        return None
-    tables = table.pop("rules", [])
-    if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables) or not tables:
-        problems.add(Section("adaptation"), "needs rules: begin each with [[adaptation.rules]]")
-        return None
-    rules = tuple(
-        of_kind(dict(t), "rules", Section("adaptation.rules", i), problems)
-        for i, t in enumerate(tables)
-    )
-    adaptation = build(Adaptation, table, Section("adaptation"), problems)
-    return None if adaptation is None else replace(adaptation, rules=rules)
-
-
-def _decoder(
-    document: Mapping[str, Any], folder: Path, problems: Problems
-) -> tuple[Any, Path | None]:
-    table = table_of(document, "decoder", problems)
-    if table is None:
-        if "decoder" not in document:
-            problems.add(Section("decoder"), "the section is missing")
-        return None, None
-    model = table.pop("model", None)
-    decoder = of_kind(table, "decoders", Section("decoder"), problems)
-    if not isinstance(model, str) or not model:
-        problems.add(
-            Section("decoder"), 'needs model = "…": the folder of its fitted weights', "model"
-        )
-        return decoder, None
-    return decoder, folder / Path(model).expanduser()

@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from bci_server import catalog
 from bci_server.__main__ import app
-from bci_server.config import Blocks, Outlet, Target, load_session, parse_session
+from bci_server.config import load_session, parse_session
 from bci_server.mapping import Commands
 from bci_server.recording.names import Record
 from bci_server.safety.limits import Safety
+from bci_server.session_sections import Blocks, Outlet, Target
 from decoders.adaptation import Adaptation
 from decoders.lost_channels import LostChannels
 from decoders.probabilities import Probabilities
