@@ -1,7 +1,7 @@
 """The process that owns one session's loop: ``python -m bci_server.engine``.
 
 Started by the supervisor with the session file and a listening socket for the web process. It
-looks for its device until it is there, says meanwhile what it waits for, runs the loop, and ends.
+loads the model, opens the device, puts the loop together, runs it, and ends.
 
 Exit codes: 0 ended, 1 failed (the reason was said), 2 wrong arguments.
 """
@@ -15,10 +15,8 @@ import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
 
 import msgspec
 import numpy as np
@@ -30,33 +28,33 @@ from bci_server.control import Goodbye
 from bci_server.link.engine_end import EngineEnd
 from bci_server.link.frames import frame
 from bci_server.loop import About, Ending, Loop, Sink
-from bci_server.outlet import LslOutlets, Said
+from bci_server.opening import open_device, without_samples
+from bci_server.outlet import LslOutlets
+from bci_server.outputs import said_by, shape_of
 from bci_server.recording.items import Content
+from bci_server.recording.names import Record
 from bci_server.recording.recorder import Recorder
 from bci_server.recording.state import RecordingRefused
 from bci_server.safety.audit import AuditLog, Unaudited, open_audit
-from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
+from bci_server.safety.limits import Safety
 from bci_server.scheduling import Scheduling, favour, raise_priority
 from bci_server.steering import from_start
 from bci_server.stimulator import Stimulator
 from bci_server.tuning import Tuning
-from bci_server.wire import DecoderName, Ledger, SessionState, StatusMessage
+from bci_server.wire import DecoderName
 from decoders.artifact import Artifact, ArtifactError
 from decoders.decoder import Weights
-from decoders.output import Meaning
 from decoders.pipeline import Pipeline, Run
 from decoders.stage import Mismatch
 from decoders.version_folder import VersionFolder
 from devices.adapters.replay import Replay
 from devices.clock import MONOTONIC, Clock
-from devices.device import DeviceError, DeviceNotFound, Stream
+from devices.device import DeviceError, Stream
 from devices.signal import Chunk
 
-__all__ = ["Options", "conduct", "main", "said_by", "shape_of"]
+__all__ = ["Options", "conduct", "main"]
 
-_LOOK_AGAIN_S = 0.5
-_SAY_AGAIN_S = 0.5
 _WARM_UP_S = 0.5
 """Long enough that a decoder which says something every few blocks has said it."""
 
@@ -147,7 +145,7 @@ def conduct(
         with threadpool_limits(1):
             _warm_up(session, artifact)
     scheduling = prioritise()
-    stream = _open(session, end, clock)
+    stream = open_device(session, end, clock)
     if stream is None:
         return Ending("ended", "shut down before the device was there")
     with threadpool_limits(1), stream:
@@ -162,42 +160,6 @@ def _warm_up(session: Session, artifact: Artifact) -> None:
     noise = np.random.default_rng(0).standard_normal((n, signal.n_channels), np.float32)
     for _ in run.feed(Chunk(np.arange(n) / signal.rate_hz, noise)):
         pass
-
-
-def shape_of(session: Session, artifact: Artifact) -> Shape | None:
-    """Return what the session's commands look like; None if it gives none.
-
-    Raises
-    ------
-    Mismatch
-        The session gives values to classes that the model does not know.
-    """
-    if session.commands is not None:
-        is_words = session.commands.on == "words"
-        odd = [c for c in session.commands.values if c not in artifact.labels]
-        if odd and not is_words:
-            raise Mismatch(
-                f"[commands] gives values to {', '.join(odd)}; the model knows the classes "
-                f"{', '.join(artifact.labels)}"
-            )
-        return Shape(session.commands.mode, session.commands.names, session.commands.unit)
-    if session.decoder.task == "continuous":
-        mode: Meaning = getattr(session.decoder, "mode", "velocity")
-        if mode == "voice":
-            return None
-        return Shape(mode, artifact.labels, artifact.unit)
-    return None
-
-
-def said_by(session: Session, artifact: Artifact, shape: Shape | None, rate_hz: float) -> Said:
-    """Return what a session says whose commands are of `shape`, of a stream of `rate_hz`."""
-    if session.decoder.task == "continuous":
-        if shape is not None:
-            return Said(shape)
-        return Said(voice=artifact.labels, voice_unit=artifact.unit)
-    pipeline = session.pipeline
-    has_tokens = pipeline.language is not None or pipeline.speller is not None
-    return Said(shape, artifact.labels, token_rate_hz=rate_hz if has_tokens else None)
 
 
 def _conduct(options: Options, end: EngineEnd) -> Ending:
@@ -222,48 +184,8 @@ def _conduct(options: Options, end: EngineEnd) -> Ending:
 
 
 def _failed(name: str, error: Exception, end: EngineEnd) -> Ending:
-    end.put(_status(name, "failed", str(error), MONOTONIC))
+    end.put(without_samples(name, "failed", str(error), MONOTONIC))
     return Ending("failed", str(error))
-
-
-def _open(session: Session, end: EngineEnd, clock: Clock) -> Stream | None:
-    """Look for the device until it is there; None if somebody asks to shut down before."""
-    with _Starting(session.name, end, clock) as starting:
-        while not end.wait_for_shutdown(0):
-            try:
-                return session.device.open(clock)
-            except DeviceNotFound as e:
-                starting.say(f"waiting: {e}")
-            if end.wait_for_shutdown(_LOOK_AGAIN_S):
-                break
-    return None
-
-
-class _Starting:
-    """Says why it does not run yet, and again each half second: to open a device takes seconds."""
-
-    def __init__(self, name: str, end: EngineEnd, clock: Clock) -> None:
-        self._name, self._end, self._clock = name, end, clock
-        self._reason = "opening the device"
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._repeat, name="starting", daemon=True)
-
-    def say(self, reason: str) -> None:
-        self._reason = reason
-        self._end.put(_status(self._name, "starting", reason, self._clock))
-
-    def __enter__(self) -> Self:
-        self.say(self._reason)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        self._thread.join()
-
-    def _repeat(self) -> None:
-        while not self._is_over.wait(_SAY_AGAIN_S):
-            self.say(self._reason)
 
 
 def _loop(
@@ -274,21 +196,10 @@ def _loop(
     clock: Clock,
     scheduling: Scheduling,
 ) -> Ending:
-    period_ms, stall_ms = 1e3 / stream.signal.rate_hz, session.safety.stall_ms
-    if period_ms >= stall_ms:
-        raise Mismatch(
-            f"a sample comes every {period_ms:g} ms and stall_ms = {stall_ms:g}: the session "
-            f"would always be stalled. Set [safety] stall_ms to {3 * period_ms:g} or so"
-        )
-    tuning = None
-    if artifact is None:
-        run = _undecoded(session, stream)
-        decoder, shape = DecoderName("none", "", ""), None
-    else:
-        run, tuning = _decoded(session, artifact, stream)
-        version = artifact.versions.get("bci-server", "")
-        decoder = DecoderName(artifact.kind, version, artifact.hash, run.language)
-        shape = shape_of(session, artifact)
+    _check_rate(stream, session.safety)
+    run, tuning = _started(session, artifact, stream)
+    decoder = _name_of(artifact, run)
+    shape = None if artifact is None else shape_of(session, artifact)
     sinks: list[Sink] = [end]
     if session.outlet.lsl and artifact is not None:
         said = said_by(session, artifact, shape, stream.signal.rate_hz)
@@ -299,14 +210,9 @@ def _loop(
     stimulator = None
     if session.stimulation is not None:
         stimulator = Stimulator(session.name, session.stimulation, guard.lease, clock)
+    adapts = artifact is not None and session.pipeline.adaptation is not None
     loop = Loop(
-        About(
-            session.name,
-            stream.identity,
-            decoder,
-            scheduling,
-            adapts=artifact is not None and session.pipeline.adaptation is not None,
-        ),
+        About(session.name, stream.identity, decoder, scheduling, adapts),
         stream,
         run,
         guard,
@@ -319,11 +225,22 @@ def _loop(
         stimulator,
         tuning,
     )
+    return _run(loop, session.record, recorder, audit, tuning)
+
+
+def _run(
+    loop: Loop,
+    record: Record | None,
+    recorder: Recorder | None,
+    audit: AuditLog | Unaudited | None,
+    tuning: Tuning | None,
+) -> Ending:
+    """Run the loop to its end, and close what was made for it, however that comes."""
     gc.collect()
     gc.freeze()
     ending = Ending("failed", "the engine ended where it should not")
     try:
-        if recorder is not None and session.record is not None and session.record.enabled:
+        if recorder is not None and record is not None and record.enabled:
             recorder.start_and_wait()
         ending = loop.run()
     finally:
@@ -334,6 +251,22 @@ def _loop(
         if recorder is not None:
             recorder.close(ending.state, ending.reason)
     return ending
+
+
+def _check_rate(stream: Stream, safety: Safety) -> None:
+    period_ms, stall_ms = 1e3 / stream.signal.rate_hz, safety.stall_ms
+    if period_ms >= stall_ms:
+        raise Mismatch(
+            f"a sample comes every {period_ms:g} ms and stall_ms = {stall_ms:g}: the session "
+            f"would always be stalled. Set [safety] stall_ms to {3 * period_ms:g} or so"
+        )
+
+
+def _name_of(artifact: Artifact | None, run: Run) -> DecoderName:
+    if artifact is None:
+        return DecoderName("none", "", "")
+    version = artifact.versions.get("bci-server", "")
+    return DecoderName(artifact.kind, version, artifact.hash, run.language)
 
 
 def _audit(
@@ -353,8 +286,13 @@ def _audit(
         return Unaudited(f"{session.safety.audit}: {e.strerror}")
 
 
-def _decoded(session: Session, artifact: Artifact, stream: Stream) -> tuple[Run, Tuning | None]:
+def _started(
+    session: Session, artifact: Artifact | None, stream: Stream
+) -> tuple[Run, Tuning | None]:
     """Start to decode, and what makes weights beside the loop, where the session wants that."""
+    if artifact is None:
+        pipeline = Pipeline(session.pipeline.hop_s, session.pipeline.channels)
+        return pipeline.start(stream.signal, lambda features: lambda chunk, moment: ()), None
     if isinstance(session.device, Replay):
         # What was made beside a session that is replayed is there, and is not made again.
         kept = VersionFolder(session.model, artifact.weights)
@@ -364,11 +302,6 @@ def _decoded(session: Session, artifact: Artifact, stream: Stream) -> tuple[Run,
     if run.adaptive is None or not run.adaptive.follows_speech:
         return run, None
     return run, Tuning.beside(session.decoder, artifact, session.model, made)
-
-
-def _undecoded(session: Session, stream: Stream) -> Run:
-    pipeline = Pipeline(session.pipeline.hop_s, session.pipeline.channels)
-    return pipeline.start(stream.signal, lambda features: lambda chunk, moment: ())
 
 
 def _recorder(
@@ -395,18 +328,6 @@ def _recorder(
         },
     )
     return Recorder(session.record, content, clock)
-
-
-def _status(name: str, state: SessionState, reason: str, clock: Clock) -> StatusMessage:
-    now_s = clock.now()
-    return StatusMessage(
-        topic="status",
-        sample=-1,
-        ledger=Ledger(now_s, now_s, now_s),
-        session=name,
-        state=state,
-        reason=reason,
-    )
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ import pytest
 from bci_server.calls import Limit
 from bci_server.config import Session as BciSession
 from bci_server.control import ArmLease, DisarmLease, Mark, RenewLease
-from bci_server.engine import said_by
 from bci_server.loop import About, Loop
 from bci_server.mapping import Commands
 from bci_server.outlet import LslOutlets
+from bci_server.outputs import said_by
 from bci_server.recording.items import Content
 from bci_server.recording.names import Record
 from bci_server.recording.recorder import Recorder

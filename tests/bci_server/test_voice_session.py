@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import parse_session
-from bci_server.engine import said_by, shape_of
 from bci_server.evaluate import Controls, evaluate
 from bci_server.loop import About, Loop
+from bci_server.outputs import said_by, shape_of
 from bci_server.recording.items import Content
 from bci_server.recording.names import Record
 from bci_server.recording.recorder import Recorder
