@@ -12,7 +12,8 @@ still 0: the hub numbers and stamps them, since it alone knows what it published
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -25,6 +26,7 @@ __all__ = [
     "ArmLease",
     "ClearStop",
     "Control",
+    "Controls",
     "DisarmLease",
     "EngineMessage",
     "GiveStimulus",
@@ -47,6 +49,7 @@ __all__ = [
     "StopSession",
     "SupervisorMessage",
     "WatchSignal",
+    "WebLost",
 ]
 
 
@@ -163,6 +166,11 @@ Control = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class WebLost:
+    """Instead of a control: the web process is gone. Nobody could say stop: nobody stays armed."""
+
+
 class Answer(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="answer"):
     """What became of a control or a request. `error` and `fix` are for the user."""
 
@@ -174,6 +182,16 @@ class Answer(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="a
     lease_ms: float | None = None
     lease: int | None = None
     file: str | None = None
+
+
+class Controls(Protocol):
+    """What is asked of the loop from outside."""
+
+    def take(self) -> Control | WebLost | None:
+        """Return the oldest control that waits; None at once if there is none."""
+
+    def answer(self, answer: Answer) -> None:
+        """Answer one; return at once. May be called from any thread."""
 
 
 class Heartbeat(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="heartbeat"):

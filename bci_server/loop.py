@@ -22,25 +22,14 @@ from typing import Protocol
 
 import msgspec
 
-from bci_server.control import (
-    Answer,
-    Control,
-    GiveStimulus,
-    Mark,
-    Shutdown,
-    StartRecording,
-    SteerReplay,
-    StopRecording,
-    WatchSignal,
-)
-from bci_server.display import Display
-from bci_server.mapping import Commands
+from bci_server.control import Controls
+from bci_server.control_desk import ControlDesk
+from bci_server.mapping import Commanding, Commands
 from bci_server.messages import (
     channel_health,
     marker_message,
     prediction_message,
     quality_of,
-    recording_answer,
     recording_status,
     token_message,
     version_message,
@@ -48,11 +37,10 @@ from bci_server.messages import (
 )
 from bci_server.recording.recorder import Recorder
 from bci_server.safety.guard import Guard
-from bci_server.safety.lease import LeaseRefused
 from bci_server.safety.limits import Safety
 from bci_server.safety.quality import Contact
-from bci_server.steering import steer, why_stalled
-from bci_server.stimulator import Stimulator, label_of
+from bci_server.steering import why_stalled
+from bci_server.stimulator import Stimulator
 from bci_server.timing import Timing
 from bci_server.tuning import Tuning
 from bci_server.wire import (
@@ -63,7 +51,6 @@ from bci_server.wire import (
     SessionState,
     StatusMessage,
 )
-from decoders.decoder import Event
 from decoders.lost_channels import Reason
 from decoders.output import Adapted, Command, Output, Prediction, Token, Voice
 from decoders.pipeline import Decoded, Run
@@ -71,7 +58,7 @@ from devices.clock import Clock
 from devices.device import DeviceError, EndOfStream, Stream
 from devices.signal import Chunk
 
-__all__ = ["TURN_S", "About", "Controls", "Ending", "Loop", "Sink", "WebLost"]
+__all__ = ["TURN_S", "About", "Ending", "Loop", "Sink"]
 
 TURN_S = 0.02
 """The loop turns at least this often, whether samples come or not."""
@@ -87,21 +74,6 @@ class Sink(Protocol):
 
     def turn(self, now_s: float) -> None:
         """Note that the loop turned, at least every `TURN_S`; return at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class WebLost:
-    """The web process is gone: nobody could say stop, so nobody stays armed."""
-
-
-class Controls(Protocol):
-    """What is asked of the loop from outside."""
-
-    def take(self) -> Control | WebLost | None:
-        """Return the oldest control that waits; None at once if there is none."""
-
-    def answer(self, answer: Answer) -> None:
-        """Answer one; return at once. May be called from any thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +169,9 @@ class Loop:
         self._stream = stream
         self._run = run
         self._guard = guard
-        self._commands = commands
+        self._commanding = Commanding(commands, run.signal.rate_hz)
         self._recorder = recorder
-        self._stimulator = stimulator
+        self._desk = ControlDesk(stream, run, guard, controls, recorder, stimulator, about.adapts)
         self._tuning = tuning
         self._sinks = tuple(sinks) if recorder is None else (*sinks, recorder)
         self._controls = controls
@@ -208,8 +180,6 @@ class Loop:
         self._identity = stream.identity
         now_s = clock.now()
         self._timing = Timing(run.hop / run.signal.rate_hz, now_s)
-        self._display: Display | None = None
-        self._marks: list[Event] = []
         self._state: SessionState = "starting"
         self._reason = f"waiting for samples of {about.device}"
         self._lost: Mapping[str, Reason] = {}
@@ -217,10 +187,6 @@ class Loop:
         self._contact = Contact(run.signal, safety)
         self._is_timed = True
         self._armed = False
-        self._spoken: Command | None = None
-        self._spoken_until = -1
-        self._armed_from = 0
-        self._ending: Ending | None = None
         self._n_samples = 0
         self._sample = -1
         self._ledger = Ledger(now_s, now_s, now_s)
@@ -232,9 +198,9 @@ class Loop:
         """Run until the stream ends, something fails, or somebody asks to shut down."""
         self._neutral(self._clock.now())
         try:
-            while self._ending is None:
+            while not self._desk.is_shut_down:
                 self._turn()
-            ending = self._ending
+            ending = Ending("ended", "shut down on request")
         except EndOfStream as e:
             ending = Ending("ended", str(e) or "the stream is over")
         except DeviceError as e:
@@ -243,7 +209,7 @@ class Loop:
             reason = f"{type(e).__name__}: {e}"
             ending = Ending("failed", reason, traceback.format_exc())
         self._guard.lease.drop()
-        self._still_stimulator()
+        self._desk.still(self._newest())
         self._enter(ending.state, ending.reason)
         return ending
 
@@ -274,14 +240,14 @@ class Loop:
         truth = None
         if self._stream.truth_signal is not None:
             truth = self._stream.take_truth()  # only recorded, but it must not pile up
-        marks, self._marks = (*self._stream.take_events(), *self._marks), []
+        marks, self._desk.marks = (*self._stream.take_events(), *self._desk.marks), []
         if self._recorder is not None:
             own = self._stream.sender_times()
             self._recorder.take(chunk, own, markers, marks, truth, now_s)
         for decoded in self._run.feed(chunk, markers, marks):
             self._publish(decoded)
         if self._tuning is not None:
-            self._marks += self._tuning.turn(self._run, self._n_samples - 1)
+            self._desk.marks += self._tuning.turn(self._run, self._n_samples - 1)
 
     def _publish(self, decoded: Decoded) -> None:
         decoded_s = self._clock.now()
@@ -296,12 +262,13 @@ class Loop:
         while outputs and isinstance(outputs[0], Adapted):  # what follows is that version's
             self._changed(outputs[0], ledger)
             outputs = outputs[1:]
-        self._command(self._command_in(outputs), quality)  # first: somebody moves by it
+        command = self._commanding.command(outputs, self._sample)
+        self._command(command, quality)  # first: somebody moves by it
         self._say(outputs, quality, ledger)
         for event in moment.events:
             self._put(marker_message(event, ledger))
-        if self._display is not None:
-            shown = self._display.take(decoded.block, moment.sample, ledger, self._about.decoder)
+        if (display := self._desk.display) is not None:
+            shown = display.take(decoded.block, moment.sample, ledger, self._about.decoder)
             for message in shown:
                 self._put(message)
         self._timing.add(ledger.sampled_s, ledger.received_s, decoded_s)
@@ -309,25 +276,6 @@ class Loop:
         if has_changed or decoded.lost_channels != self._lost or quality != self._quality:
             self._lost, self._quality = decoded.lost_channels, quality
             self._status_due_s = decoded_s
-
-    def _command_in(self, outputs: Sequence[Output]) -> Command | None:
-        """Return the command that is among `outputs`, or follows from them."""
-        command: Command | None = None
-        for output in outputs:
-            if isinstance(output, Command):
-                return output
-            if self._commands is None:
-                continue
-            if isinstance(output, Prediction) and command is None:
-                command = self._commands.command(output, self._armed_from)
-            elif (
-                isinstance(output, Token)
-                and output.first >= self._armed_from
-                and (spoken := self._commands.spoken(output))
-            ):
-                held = round(self._commands.hold_s * self._run.signal.rate_hz)
-                self._spoken, self._spoken_until = spoken, self._sample + held
-        return self._spoken if self._sample < self._spoken_until else command
 
     def _say(self, outputs: Sequence[Output], quality: Quality, ledger: Ledger) -> None:
         sample, decoder = self._sample, self._about.decoder
@@ -383,7 +331,8 @@ class Loop:
         """Do what was asked from outside."""
         self._attend_lease()
         while (control := self._controls.take()) is not None:
-            self._heed(control)
+            if self._desk.heed(control, self._newest(), self._state):
+                self._status_due_s = self._clock.now()
             self._attend_lease()  # after each: one may end a lease, and the next give another
 
     def _attend_lease(self) -> None:
@@ -392,93 +341,15 @@ class Loop:
         if armed != self._armed:
             self._armed = armed
             # What was cued or begun to be said under another lease, or none, moves nothing now.
-            self._spoken, self._armed_from = None, self._n_samples
+            self._commanding.forget(self._n_samples)
             now_s = self._clock.now()
             self._status_due_s = now_s
             if not armed:
                 self._neutral(now_s)
-                self._still_stimulator()
+                self._desk.still(self._newest())
 
-    def _heed(self, control: Control | WebLost) -> None:
-        match control:
-            case WebLost():
-                self._guard.lease.drop()
-                self._display = None
-            case Shutdown():
-                self._ending = Ending("ended", "shut down on request")
-                self._controls.answer(Answer(call=control.call, ok=True))
-            case Mark():
-                self._mark(control)
-            case GiveStimulus():
-                self._stimulate(control)
-            case StartRecording() | StopRecording():
-                self._record(control)
-            case SteerReplay():
-                self._controls.answer(steer(self._stream, control))
-            case WatchSignal():
-                wanted = control.rate_hz is not None and control.rate_hz > 0
-                self._display = (
-                    Display(self._run.signal, control.rate_hz or 1.0) if wanted else None
-                )
-                self._controls.answer(Answer(call=control.call, ok=True))
-            case _:
-                self._controls.answer(self._guard.control(control, self._state))
-                self._status_due_s = self._clock.now()
-
-    def _mark(self, mark: Mark) -> None:
-        if mark.kind == "adapt" and not self._about.adapts:
-            error = "this session does not adapt, so there is nothing to switch"
-            fix = "add [adaptation] to its file and restart it"
-            self._controls.answer(Answer(call=mark.call, ok=False, error=error, fix=fix))
-            return
-        newest = max(0, self._n_samples - 1)
-        if mark.sample is not None and mark.sample > newest:
-            error = f"sample {mark.sample} has not come yet; the newest is {newest}"
-            fix = "name the sample of a message that you received, or none: then it is the newest"
-            self._controls.answer(Answer(call=mark.call, ok=False, error=error, fix=fix))
-            return
-        sample, heard = (newest, None) if mark.sample is None else (mark.sample, newest)
-        event = Event(sample, mark.label, mark.source, mark.kind, mark.values, heard)
-        if problem := self._run.problem_with(event):
-            fix = "ask a session with a [language]; a new word needs places there, and its phonemes"
-            self._controls.answer(Answer(call=mark.call, ok=False, error=problem, fix=fix))
-            return
-        self._marks.append(event)
-        self._controls.answer(Answer(call=mark.call, ok=True, sample=sample))
-
-    def _stimulate(self, asked: GiveStimulus) -> None:
-        if self._stimulator is None:
-            error = "this session has no [stimulation] section, so nothing can be stimulated"
-            fix = "add [stimulation] with the electrodes and their limits to its file"
-            self._controls.answer(Answer(call=asked.call, ok=False, error=error, fix=fix))
-            return
-        try:
-            self._guard.check_audited()
-        except LeaseRefused as e:
-            self._controls.answer(Answer(call=asked.call, ok=False, error=e.cause, fix=e.fix))
-            return
-        answer = self._stimulator.give(asked)
-        if not answer.ok:
-            self._controls.answer(answer)
-            return
-        self._guard.stimulated(asked, max(0, self._n_samples - 1))
-        self._mark(Mark(call=asked.call, label=label_of(asked), source="stimulation"))
-
-    def _still_stimulator(self) -> None:
-        if self._stimulator is not None and self._stimulator.stop():
-            self._guard.stimulated(None, max(0, self._n_samples - 1))
-
-    def _record(self, asked: StartRecording | StopRecording) -> None:
-        recorder, call = self._recorder, asked.call
-        if recorder is None:
-            error = "this session has no [record] section, so it cannot be recorded"
-            fix = 'add [record] with participant = "…" (a code) to its file and restart it'
-            self._controls.answer(Answer(call=call, ok=False, error=error, fix=fix))
-        elif isinstance(asked, StartRecording):
-            recorder.start(lambda result: self._controls.answer(recording_answer(call, result)))
-        else:
-            recorder.stop(lambda result: self._controls.answer(recording_answer(call, result)))
-        self._status_due_s = self._clock.now()
+    def _newest(self) -> int:
+        return max(0, self._n_samples - 1)
 
     def _keep_up(self, now_s: float) -> None:
         is_due = self._state != "running" or self._guard.is_braking

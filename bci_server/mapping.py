@@ -1,15 +1,15 @@
-"""Commands from class probabilities: the ``[commands]`` section of the session file."""
+"""Commands from what is decoded: the ``[commands]`` section of the session file."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from decoders.output import Command, Mode, Prediction, Token
+from decoders.output import Command, Mode, Output, Prediction, Token
 
-__all__ = ["Commands"]
+__all__ = ["Commanding", "Commands"]
 
 
 @dataclass(frozen=True)
@@ -92,3 +92,45 @@ class Commands:
 
     def _neutral(self, confidence: float) -> Command:
         return Command("neutral", self.names, (0.0,) * len(self.names), self.unit, confidence)
+
+
+class Commanding:
+    """The command that follows from each block's outputs; that of a word stands for a while.
+
+    Parameters
+    ----------
+    commands
+        What classes and words mean; None: only the decoder itself gives commands.
+    rate_hz
+        Of the samples that outputs are counted by.
+    """
+
+    def __init__(self, commands: Commands | None, rate_hz: float) -> None:
+        self._commands = commands
+        self._rate_hz = rate_hz
+        self._spoken: Command | None = None
+        self._spoken_until = -1
+        self._from = 0
+
+    def command(self, outputs: Sequence[Output], sample: int) -> Command | None:
+        """Return the command that is among `outputs`, said at `sample`, or follows from them."""
+        command: Command | None = None
+        for output in outputs:
+            if isinstance(output, Command):
+                return output
+            if self._commands is None:
+                continue
+            if isinstance(output, Prediction) and command is None:
+                command = self._commands.command(output, self._from)
+            elif (
+                isinstance(output, Token)
+                and output.first >= self._from
+                and (spoken := self._commands.spoken(output))
+            ):
+                held = round(self._commands.hold_s * self._rate_hz)
+                self._spoken, self._spoken_until = spoken, sample + held
+        return self._spoken if sample < self._spoken_until else command
+
+    def forget(self, sample: int) -> None:
+        """Let go of what was said; what was cued or begun to be said before `sample` is void."""
+        self._spoken, self._from = None, sample

@@ -20,9 +20,8 @@ from typing import Literal
 
 import msgspec
 
-from bci_server.control import Answer, Control, Goodbye, Heartbeat, Shutdown
+from bci_server.control import Answer, Control, Goodbye, Heartbeat, Shutdown, WebLost
 from bci_server.link.frames import Frames, FrameTooLong, frame
-from bci_server.loop import WebLost
 from bci_server.wire import (
     DataMessage,
     MarkerMessage,

@@ -11,8 +11,9 @@ from bci_server.control import (
     Shutdown,
     StopNow,
     WatchSignal,
+    WebLost,
 )
-from bci_server.loop import TURN_S, About, Loop, WebLost
+from bci_server.loop import TURN_S, About, Loop
 from bci_server.mapping import Commands
 from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from bci_server.mapping import Commands
-from decoders.output import Prediction
+from bci_server.mapping import Commanding, Commands
+from decoders.output import Command, Prediction, Token
 
 
 def test_the_command_is_the_mean_weighted_by_probability():
@@ -34,3 +34,37 @@ def test_a_decision_on_what_was_cued_before_arming_means_nothing(cue, mode):
 def test_a_mapping_that_makes_no_sense_is_refused(bad):
     with pytest.raises(ValueError, match=r"names|values\.left|mode"):
         Commands(**bad)
+
+
+SPOKEN = Commands(("x",), {"go": (1.0,)}, on="words", hold_s=0.2)
+
+
+def said(text, first, is_final=True):
+    return (Token(0, text, "word", is_final, False, 0.9, first=first),)
+
+
+def test_the_command_of_a_word_stands_for_its_while_and_no_longer():
+    commanding = Commanding(SPOKEN, 100.0)
+    assert commanding.command(said("go", 10, is_final=False), 30) is None
+    command = commanding.command(said("go", 10), 40)
+    assert command == Command("velocity", ("x",), (1.0,), "1", 0.9)
+    assert commanding.command((), 59) == command
+    assert commanding.command((), 60) is None
+
+
+def test_what_was_begun_to_be_said_before_arming_moves_nothing():
+    commanding = Commanding(SPOKEN, 100.0)
+    commanding.command(said("go", 10), 40)
+    commanding.forget(50)
+    assert commanding.command((), 45) is None
+    assert commanding.command(said("go", 49), 60) is None
+    assert commanding.command(said("go", 50), 70).values == (1.0,)
+
+
+def test_a_decoders_own_command_comes_before_all_that_follows_from_classes():
+    own = Command("velocity", ("x",), (0.5,), "1", 1.0)
+    likely = Prediction(("left", "right"), (0.2, 0.8))
+    commanding = Commanding(Commands(("x",), {"right": (1.0,)}), 100.0)
+    assert commanding.command((likely, own), 5) == own
+    assert commanding.command((likely, likely), 10).values == (0.8,)
+    assert Commanding(None, 100.0).command((likely,), 10) is None

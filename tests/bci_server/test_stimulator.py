@@ -72,7 +72,7 @@ class Orders:
         self.stimulator = Stimulator("loop", LIMITS, bench.guard.lease, bench.clock)
         self.stops = []
         self._clock = bench.clock
-        bench.loop._stimulator = self
+        bench.loop._desk._stimulator = self
 
     def give(self, asked):
         return self.stimulator.give(asked)

@@ -6,10 +6,9 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from bci_server.control import Answer, EngineMessage, Goodbye, Heartbeat, Mark, Shutdown
+from bci_server.control import Answer, EngineMessage, Goodbye, Heartbeat, Mark, Shutdown, WebLost
 from bci_server.link.engine_end import EngineEnd
 from bci_server.link.frames import Frames, frame
-from bci_server.loop import WebLost
 from bci_server.wire import (
     CommandMessage,
     Ledger,

@@ -234,7 +234,7 @@ def test_clients_start_and_stop_a_recording_as_often_as_they_like(tmp_path):
 
 def test_a_session_without_a_record_section_says_what_to_add(tmp_path):
     bench = Bench(tmp_path, [(0.05, samples(0, 5))], [(0.01, StartRecording(call=9))])
-    bench.loop._recorder = None
+    bench.loop._desk._recorder = None
     bench.loop.run()
     (answer,) = bench.controls.answers
     assert not answer.ok
