@@ -8,29 +8,24 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from bci_server import catalog
 from bci_server.config import Session
-from bci_server.evaluate import Controls, evaluate_each
-from bci_server.groups import Source, folds, numbered
+from bci_server.groups import Source
+from bci_server.held_out import Score, Split, held_out, training_on
 from bci_server.step_time import step_ms
-from decoders.artifact import Artifact
-from decoders.calibration import fitted, one_thread, training_of
-from decoders.cross_validation import cross_validate, leave_out, score
-from decoders.decoder import Decoder, OfSessions, Training
+from decoders.calibration import one_thread
+from decoders.decoder import Decoder
 from decoders.describe import describe
 from decoders.gathering import Gathered, Progress, gather
 from decoders.stage import Mismatch
-from decoders.stopping import EvidenceKind
 from decoders.training.recipe import Trained
 
 __all__ = [
     "Cell",
-    "Score",
-    "Split",
     "Times",
     "auc_beside",
     "candidates",
@@ -40,14 +35,6 @@ __all__ = [
     "time_fit_and_step",
 ]
 
-Split = Literal["within", "recording", "session", "person", "first"]
-"""``within``: blocks of trials (or of rows) are left out of all recordings together. ``recording``,
-``session``, ``person``: one is left out, as by ``bci evaluate --leave-out``. ``first``: the first
-recording is fitted on, the others are decoded."""
-
-Score = Literal["accuracy", "auc", "r2"]
-
-_SHIFT_S = 30.0
 _STEPS, _CADENCE_S = 150, 0.02
 
 
@@ -213,8 +200,7 @@ def measure(
     Mismatch
         The decoder cannot be fitted to them.
     """
-    leaving = _within if split == "within" else _left_out
-    scores, control = leaving(session, split, scored, sources, found)
+    scores, control = held_out(session, split, scored, sources, found)
     values = {key: _value(m, scored) for key, m in scores.items()}
     value, ci95 = of_folds([(values[k], _half(m, scored)) for k, m in scores.items()])
     auc, auc_ci95 = auc_beside(list(scores.values()), scored)
@@ -245,7 +231,7 @@ def time_fit_and_step(
     session: Session, sources: Sequence[Source], found: Mapping[str, Gathered]
 ) -> Times:
     """Time one fit on all recordings, and steps at a real cadence; parameters as for `measure`."""
-    training = _training(session, sources, found)
+    training = training_on(session, sources, found)
     begun = time.process_time()
     weights = session.decoder.fit(training)
     fit_s = time.process_time() - begun
@@ -254,130 +240,6 @@ def time_fit_and_step(
         p50, p99 = np.percentile(timed.result(), [50, 99])
     size = sum(np.asarray(a).nbytes for a in weights.values())
     return Times(fit_s, size / 1e3, float(p50), float(p99))
-
-
-_Scores = tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]
-
-
-def _within(
-    session: Session,
-    split: Split,
-    scored: Score,
-    sources: Sequence[Source],
-    found: Mapping[str, Gathered],
-) -> _Scores:
-    training = _training(session, sources, found)
-    evidence = _evidence(session)
-    scores = cross_validate(session.decoder, training, evidence=evidence)
-    spoiled = _turned(training) if scored == "r2" else _dealt_anew(training, 1)
-    return {"within": scores}, [cross_validate(session.decoder, spoiled, evidence=evidence)]
-
-
-def _left_out(
-    session: Session,
-    split: Split,
-    scored: Score,
-    sources: Sequence[Source],
-    found: Mapping[str, Gathered],
-) -> _Scores:
-    if split == "first":
-        planned = [("rest", list(sources[1:]), list(sources[:1]))]
-    elif split == "within":
-        raise AssertionError("cross-validated, not left out")
-    else:
-        planned = folds(sources, split)
-    scores, control = {}, []
-    for number, (key, left_out, rest) in enumerate(planned):
-        model = _model(session, rest, found)
-        if scored == "r2":
-            spoiled = Controls(shift_s=_SHIFT_S)
-            scores[key], shifted = _decoded(session, model, left_out, Controls(), spoiled)
-            control.append(shifted)
-        else:
-            (scores[key],) = _decoded(session, model, left_out, Controls())
-            control.append(_control(session, rest, left_out, found, number))
-    return scores, control
-
-
-def _control(
-    session: Session,
-    rest: Sequence[Source],
-    left_out: Sequence[Source],
-    found: Mapping[str, Gathered],
-    seed: int,
-) -> dict[str, Any]:
-    """Fit on permuted labels, and ask for the true ones."""
-    spoiled = {s.name: _permuted(found[s.name], session, seed) for s in rest}
-    weights = _model(session, rest, spoiled).weights
-    asked = replace(_training(session, left_out, found), sessions=None)
-    said = leave_out(session.decoder, asked, fit=lambda _: weights)
-    return score(session.decoder, asked, said, _evidence(session))
-
-
-def _evidence(session: Session) -> EvidenceKind:
-    trials = session.pipeline.trials
-    return "sum" if trials is None else trials.evidence
-
-
-def _model(session: Session, sources: Sequence[Source], found: Mapping[str, Gathered]) -> Artifact:
-    return fitted(
-        [found[s.name] for s in sources],
-        session.pipeline,
-        session.decoder,
-        session.target.channels if session.target else (),
-        sessions=numbered(sources) if isinstance(session.decoder, OfSessions) else (),
-        scored=False,
-    )
-
-
-def _decoded(
-    session: Session, model: Artifact, sources: Sequence[Source], *controls: Controls
-) -> list[dict[str, Any]]:
-    results = evaluate_each(
-        model,
-        session.pipeline,
-        session.decoder,
-        [s.device for s in sources],
-        session.target.channels if session.target else (),
-        controls=controls,
-    )
-    return [result.metrics for result in results]
-
-
-def _permuted(gathered: Gathered, session: Session, seed: int) -> Gathered:
-    """Return a recording whose cues are dealt anew among its trials."""
-    trials = session.pipeline.trials
-    cued = [i for i, e in enumerate(gathered.events) if trials and e.label in trials.labels]
-    order = np.random.default_rng(seed).permutation(cued)
-    events = list(gathered.events)
-    for i, other in zip(cued, order, strict=True):
-        events[i] = replace(events[i], label=gathered.events[other].label)
-    return replace(gathered, events=tuple(events))
-
-
-def _dealt_anew(training: Training, seed: int) -> Training:
-    """Return a training whose trials' classes are dealt anew."""
-    trials, first = np.unique(training.groups, return_index=True)
-    truths = training.targets[first]
-    dealt = np.random.default_rng(seed).permutation(truths)
-    at = np.searchsorted(trials, training.groups)
-    return replace(training, targets=dealt[at])
-
-
-def _turned(training: Training) -> Training:
-    """Return a training whose truth is turned by half a minute, or half of what there is."""
-    n = len(training.targets)
-    rows = min(round(_SHIFT_S * training.signal.rate_hz), n // 2)
-    return replace(training, targets=np.roll(training.targets, rows, axis=0))
-
-
-def _training(
-    session: Session, sources: Sequence[Source], found: Mapping[str, Gathered]
-) -> Training:
-    sessions = numbered(sources) if isinstance(session.decoder, OfSessions) else ()
-    target = session.target.channels if session.target else ()
-    parts = [found[s.name] for s in sources]
-    return training_of(parts, session.pipeline, session.decoder, target, sessions)
 
 
 def of_folds(scores: Sequence[tuple[float, float]]) -> tuple[float, tuple[float, float]]:

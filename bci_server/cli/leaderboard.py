@@ -20,7 +20,8 @@ from bci_server.cli.session_recordings import (
 )
 
 if TYPE_CHECKING:
-    from bci_server.leaderboard import Cell, Score, Split
+    from bci_server.held_out import Score, Split
+    from bci_server.leaderboard import Cell
 
 __all__ = ["leaderboard"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bci_server.groups import Source
-from bci_server.leaderboard import Score, Split
+from bci_server.held_out import Score, Split
 from devices.adapters.recording import Recording
 
 __all__ = [
