@@ -110,7 +110,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Session(Protocol):
-    """What is used of `bci_server.live.Live`."""
+    """What is used of `bci_server.web.live.Live`."""
 
     name: str
     status: StatusMessage | None

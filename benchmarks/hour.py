@@ -5,7 +5,7 @@ A simulated headset of 64 channels at 250 Hz is played over LSL at twenty times 
 message there, and the memory of both processes.
 
 The web process keeps the newest messages of a session for clients that come back (`HISTORY` in
-bci_server.hub). Its memory grows by some 5 MB until these are full: after 4,096 predictions and
+bci_server.web.hub). Its memory grows by some 5 MB until these are full: after 4,096 predictions and
 markers, and after 256 statuses, which come once a second of real time. Then it stands still.
 
     python benchmarks/hour.py --speed 20

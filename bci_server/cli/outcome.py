@@ -32,14 +32,14 @@ class CommandError(Exception):
 
 def exit_of(error: BaseException) -> Exit | None:
     """Return the exit code of an error that is for the user; None for a defect."""
-    from bci_server.auth import BadTokenFile
     from bci_server.catalog import BrokenPlugin, UnknownKind
     from bci_server.client import ClientError, UnknownSession, Unreachable
     from bci_server.config import BadSession
     from bci_server.export.report import ExportError
     from bci_server.library import LibraryError, UnknownRecording
-    from bci_server.settings import UnsafeBind
     from bci_server.supervisor import PortTaken
+    from bci_server.web.auth import BadTokenFile
+    from bci_server.web.settings import UnsafeBind
     from decoders.artifact import ArtifactError
     from decoders.stage import Mismatch
     from decoders.training.job import TrainingFailed

@@ -19,7 +19,7 @@ from bci_server.cli.screen import note, write_json
 
 if TYPE_CHECKING:
     from bci_server.config import Session
-    from bci_server.settings import Settings
+    from bci_server.web.settings import Settings
 
 __all__ = ["serve"]
 

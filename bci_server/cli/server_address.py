@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from bci_server.cli.outcome import CommandError, Exit
 
 if TYPE_CHECKING:
-    from bci_server.settings import Settings
+    from bci_server.web.settings import Settings
 
 __all__ = ["Target", "find_session", "get_json", "local_url", "read_settings", "tls_context"]
 
@@ -73,7 +73,7 @@ def read_settings(**given: Any) -> Settings:
     """
     from pydantic import ValidationError
 
-    from bci_server.settings import Settings
+    from bci_server.web.settings import Settings
 
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})

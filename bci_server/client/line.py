@@ -14,7 +14,7 @@ from websockets.typing import Subprotocol
 
 from bci_server.calls import ClientMessage
 from bci_server.client.errors import Rejected, UnknownSession, Unreachable, WrongToken
-from bci_server.delivery import JSON, MSGPACK
+from bci_server.web.delivery import JSON, MSGPACK
 from bci_server.wire import ErrorMessage, Hello, ServerMessage
 
 __all__ = ["Line", "LineClosed", "stream_address"]

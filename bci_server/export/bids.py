@@ -21,7 +21,7 @@ from bci_server.export.grid import Grid, Mark, tell_other_streams
 from bci_server.export.mne_raw import annotations_of, describe_info, mne_kind, raw_of
 from bci_server.export.report import CannotHold, Report
 from bci_server.export.source import Source
-from bci_server.live import server_name
+from bci_server.web.live import server_name
 
 if TYPE_CHECKING:
     from mne_bids import BIDSPath

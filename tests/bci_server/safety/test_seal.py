@@ -5,8 +5,8 @@ import struct
 import msgspec
 import pytest
 
-from bci_server.hub import Hub
 from bci_server.safety.seal import is_genuine, seal
+from bci_server.web.hub import Hub
 from bci_server.wire import Ledger
 from tests.bci_server.safety.test_second import command
 

@@ -5,7 +5,7 @@ import stat
 import pytest
 from pydantic import ValidationError
 
-from bci_server.auth import (
+from bci_server.web.auth import (
     ALL_SCOPES,
     BadTokenFile,
     Doors,
@@ -14,7 +14,7 @@ from bci_server.auth import (
     Tokens,
     stored_token,
 )
-from bci_server.settings import BadSetting, Settings, UnsafeBind
+from bci_server.web.settings import BadSetting, Settings, UnsafeBind
 from devices.clock import ManualClock
 
 GRANT = Grant("viewer", frozenset({"view"}))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bci_server.delivery import JSON, MSGPACK, Encoded, Overflow, Pending
+from bci_server.web.delivery import JSON, MSGPACK, Encoded, Overflow, Pending
 from tests.bci_server.web.web_place import command, marker, prediction, signal, token, voice
 
 

@@ -10,7 +10,7 @@ from blockbuster import BlockBuster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bci_server.hub import TOPICS
+from bci_server.web.hub import TOPICS
 from tests.bci_server.web.web_place import Socket, command, serving, status
 
 _leaf = st.one_of(

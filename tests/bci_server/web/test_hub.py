@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from bci_server.calls import ResumeFrom
-from bci_server.delivery import Encoded, Pending
-from bci_server.hub import Hub, Spans
+from bci_server.web.delivery import Encoded, Pending
+from bci_server.web.hub import Hub, Spans
 from devices.clock import ManualClock
 from tests.bci_server.web.web_place import command, marker, prediction, status, token
 

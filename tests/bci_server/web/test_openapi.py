@@ -6,7 +6,7 @@ import threading
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bci_server.asyncapi import asyncapi, schemas
+from bci_server.web.asyncapi import asyncapi, schemas
 from tests.bci_server.web.web_place import TOKEN, check, serving
 
 

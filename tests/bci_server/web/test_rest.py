@@ -6,9 +6,9 @@ import socket
 import pytest
 
 from bci_server.control import RestartSession, SessionRecord, Sessions, StartSession, StopSession
-from bci_server.discovery import Discovery, DiscoveryFailed
 from bci_server.link.web_end import LinkLost
-from bci_server.sockets import PromptHttp
+from bci_server.web.discovery import Discovery, DiscoveryFailed
+from bci_server.web.sockets import PromptHttp
 from bci_server.wire import Percentiles
 from tests.bci_server.web.web_place import VIEWER, command, prediction, serving, status, until
 

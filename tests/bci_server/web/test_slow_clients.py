@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from bci_server.sockets import PromptProtocol
+from bci_server.web.sockets import PromptProtocol
 from tests.bci_server.web.web_place import check, command, marker, serving, signal, until
 
 pytestmark = pytest.mark.anyio

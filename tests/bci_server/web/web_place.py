@@ -17,8 +17,6 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
 from websockets.frames import Frame, Opcode
 
-from bci_server.asyncapi import schemas
-from bci_server.auth import ALL_SCOPES, Doors, Grant, Tickets, Tokens
 from bci_server.control import (
     Answer,
     ArmLease,
@@ -29,13 +27,15 @@ from bci_server.control import (
     SessionRecord,
     Sessions,
 )
-from bci_server.directory import Directory
 from bci_server.link.frames import Frames, frame
-from bci_server.live import Live
-from bci_server.services import Crowd, DevicesShape, Services
-from bci_server.settings import Settings
-from bci_server.sockets import PromptProtocol
-from bci_server.web import server_config
+from bci_server.web.asyncapi import schemas
+from bci_server.web.auth import ALL_SCOPES, Doors, Grant, Tickets, Tokens
+from bci_server.web.directory import Directory
+from bci_server.web.live import Live
+from bci_server.web.process import server_config
+from bci_server.web.services import Crowd, DevicesShape, Services
+from bci_server.web.settings import Settings
+from bci_server.web.sockets import PromptProtocol
 from bci_server.wire import (
     CommandMessage,
     DataMessage,

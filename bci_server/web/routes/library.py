@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field
 from bci_server.library import BadTag, Library, LibraryError, UnknownRecording
 from bci_server.library import Query as Wanted
 from bci_server.library_entry import Entry
-from bci_server.routes.access import PROBLEMS, needs
-from bci_server.services import Problem, Refused, Services
+from bci_server.web.routes.access import PROBLEMS, needs
+from bci_server.web.services import Problem, Refused, Services
 from devices.clock import MONOTONIC
 
 __all__ = ["router"]

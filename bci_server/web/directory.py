@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from bci_server.control import Answer, Request, Sessions
-from bci_server.live import Live
+from bci_server.web.live import Live
 from devices.clock import MONOTONIC, Clock
 
 __all__ = ["Directory", "Supervisor"]

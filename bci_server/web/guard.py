@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bci_server.auth import Doors
+from bci_server.web.auth import Doors
 
 __all__ = ["MAX_BODY_BYTES", "Guard"]
 

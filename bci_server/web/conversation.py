@@ -12,7 +12,6 @@ from typing import NoReturn, assert_never
 import msgspec
 import structlog
 
-from bci_server.auth import Grant, Scope, Tokens
 from bci_server.calls import (
     Adapt,
     Arm,
@@ -43,11 +42,12 @@ from bci_server.control import (
     RenewLease,
     StopNow,
 )
-from bci_server.delivery import Encoded, Encoding
-from bci_server.hub import RAW_TOPICS, TOPICS
 from bci_server.link.web_end import LinkLost
-from bci_server.live import Live
-from bci_server.outbox import Listener
+from bci_server.web.auth import Grant, Scope, Tokens
+from bci_server.web.delivery import Encoded, Encoding
+from bci_server.web.hub import RAW_TOPICS, TOPICS
+from bci_server.web.live import Live
+from bci_server.web.outbox import Listener
 from bci_server.wire import ErrorMessage, Result
 
 __all__ = ["BAD_MESSAGE", "UNAUTHORIZED", "WRONG_DATA", "Conversation", "NotUnderstood", "decode"]

@@ -17,15 +17,15 @@ from typing import Any
 import structlog
 import uvicorn
 
-from bci_server.app import create_app
-from bci_server.auth import BadTokenFile, Tickets
-from bci_server.directory import Directory
-from bci_server.discovery import Discovery
 from bci_server.link.web_end import SupervisorLink
 from bci_server.scheduling import favour
-from bci_server.services import Crowd, Services
-from bci_server.settings import BadSetting, Settings, UnsafeBind
-from bci_server.sockets import PromptHttp, PromptProtocol
+from bci_server.web.app import create_app
+from bci_server.web.auth import BadTokenFile, Tickets
+from bci_server.web.directory import Directory
+from bci_server.web.discovery import Discovery
+from bci_server.web.services import Crowd, Services
+from bci_server.web.settings import BadSetting, Settings, UnsafeBind
+from bci_server.web.sockets import PromptHttp, PromptProtocol
 
 __all__ = ["main", "run", "server_config"]
 
@@ -177,7 +177,3 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--supervisor-fd", type=int, required=True)
     return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()

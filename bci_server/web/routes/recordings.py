@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 
 from bci_server.control import StartRecording, StopRecording
 from bci_server.link.web_end import LinkLost
-from bci_server.live import Live
-from bci_server.routes.access import PROBLEMS, needs
-from bci_server.services import Problem, Refused, Services
+from bci_server.web.live import Live
+from bci_server.web.routes.access import PROBLEMS, needs
+from bci_server.web.services import Problem, Refused, Services
 
 __all__ = ["router"]
 

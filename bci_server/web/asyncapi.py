@@ -8,8 +8,8 @@ from typing import Any, get_args
 import msgspec
 
 from bci_server.calls import ClientMessage
-from bci_server.delivery import ENCODINGS
-from bci_server.live import server_name
+from bci_server.web.delivery import ENCODINGS
+from bci_server.web.live import server_name
 from bci_server.wire import ServerMessage
 
 __all__ = ["asyncapi", "schemas"]

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from bci_server.guided import Guided, GuidedState, Plan, Unguided
-from bci_server.routes.access import PROBLEMS, needs
-from bci_server.services import Problem, Refused, Services
+from bci_server.web.routes.access import PROBLEMS, needs
+from bci_server.web.services import Problem, Refused, Services
 
 __all__ = ["router"]
 

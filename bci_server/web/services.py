@@ -9,10 +9,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from bci_server.auth import Doors, Tickets, Tokens
-from bci_server.directory import Directory, Supervisor
 from bci_server.guided import Guided
-from bci_server.live import Live
+from bci_server.web.auth import Doors, Tickets, Tokens
+from bci_server.web.directory import Directory, Supervisor
+from bci_server.web.live import Live
 
 __all__ = ["Crowd", "DevicesShape", "Problem", "Refused", "Services"]
 

@@ -19,8 +19,8 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from bci_server.delivery import Written
-from bci_server.outbox import Gone, Sink
+from bci_server.web.delivery import Written
+from bci_server.web.outbox import Gone, Sink
 
 __all__ = ["EXTENSION", "DirectSink", "PromptHttp", "PromptProtocol"]
 

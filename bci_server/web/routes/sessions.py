@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from bci_server.control import RestartSession, StartSession, StopSession
 from bci_server.link.web_end import LinkLost
-from bci_server.live import Live
-from bci_server.routes.access import PROBLEMS, needs
-from bci_server.services import Problem, Refused, Services
+from bci_server.web.live import Live
+from bci_server.web.routes.access import PROBLEMS, needs
+from bci_server.web.services import Problem, Refused, Services
 from bci_server.wire import SessionState
 
 __all__ = ["router"]

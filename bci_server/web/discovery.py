@@ -7,7 +7,7 @@ import sys
 
 from pydantic import ValidationError
 
-from bci_server.services import DevicesShape
+from bci_server.web.services import DevicesShape
 
 __all__ = ["Discovery", "DiscoveryFailed"]
 

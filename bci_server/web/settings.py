@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from bci_server.auth import ALL_SCOPES, Doors, Grant, Scope, Tokens, stored_token
+from bci_server.web.auth import ALL_SCOPES, Doors, Grant, Scope, Tokens, stored_token
 
 __all__ = ["BadSetting", "Settings", "TokenSetting", "UnsafeBind", "state_directory"]
 

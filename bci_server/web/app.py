@@ -10,9 +10,9 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from bci_server.guard import Guard
-from bci_server.live import server_name
-from bci_server.routes import (
+from bci_server.web.guard import Guard
+from bci_server.web.live import server_name
+from bci_server.web.routes import (
     access,
     calibrations,
     events,
@@ -24,7 +24,7 @@ from bci_server.routes import (
     stream,
     system,
 )
-from bci_server.services import Problem, Refused, Services
+from bci_server.web.services import Problem, Refused, Services
 
 __all__ = ["create_app"]
 

@@ -9,8 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from bci_server.live import Live
-from bci_server.services import Services
+from bci_server.web.live import Live
+from bci_server.web.services import Services
 
 __all__ = ["exposition"]
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
 
-from bci_server.auth import Grant, Scope
-from bci_server.services import Problem, Refused, Services
+from bci_server.web.auth import Grant, Scope
+from bci_server.web.services import Problem, Refused, Services
 
 __all__ = ["PROBLEMS", "needs", "router", "ticket_or_bearer"]
 

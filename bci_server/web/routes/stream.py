@@ -8,13 +8,13 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from bci_server.auth import Grant
 from bci_server.calls import Auth
-from bci_server.conversation import Conversation, NotUnderstood, decode, unauthorized
-from bci_server.delivery import ENCODINGS, JSON, Encoding
-from bci_server.outbox import TOO_SLOW, AsgiSink, Gone, Outbox, Sink
-from bci_server.services import Refused, Services
-from bci_server.sockets import EXTENSION
+from bci_server.web.auth import Grant
+from bci_server.web.conversation import Conversation, NotUnderstood, decode, unauthorized
+from bci_server.web.delivery import ENCODINGS, JSON, Encoding
+from bci_server.web.outbox import TOO_SLOW, AsgiSink, Gone, Outbox, Sink
+from bci_server.web.services import Refused, Services
+from bci_server.web.sockets import EXTENSION
 from bci_server.wire import ErrorMessage
 
 __all__ = ["router"]

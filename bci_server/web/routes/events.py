@@ -9,14 +9,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
 
-from bci_server.auth import Grant
 from bci_server.calls import ResumeFrom
-from bci_server.delivery import JSON, Encoded, Overflow, Pending
-from bci_server.hub import RAW_TOPICS, TOPICS
-from bci_server.live import Live
-from bci_server.outbox import too_slow
-from bci_server.routes.access import PROBLEMS, ticket_or_bearer
-from bci_server.services import Problem, Refused, Services
+from bci_server.web.auth import Grant
+from bci_server.web.delivery import JSON, Encoded, Overflow, Pending
+from bci_server.web.hub import RAW_TOPICS, TOPICS
+from bci_server.web.live import Live
+from bci_server.web.outbox import too_slow
+from bci_server.web.routes.access import PROBLEMS, ticket_or_bearer
+from bci_server.web.services import Problem, Refused, Services
 from bci_server.wire import DataMessage, Hello, Topic
 
 __all__ = ["router"]

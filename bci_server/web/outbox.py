@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from starlette.websockets import WebSocketDisconnect
 
-from bci_server.delivery import Encoded, Encoding, Overflow, Pending, Written
+from bci_server.web.delivery import Encoded, Encoding, Overflow, Pending, Written
 from bci_server.wire import ErrorMessage
 
 __all__ = ["TOO_SLOW", "AsgiSink", "Gone", "Listener", "Outbox", "Sink", "too_slow"]

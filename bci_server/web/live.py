@@ -22,12 +22,12 @@ from bci_server.control import (
     SessionRecord,
     WatchSignal,
 )
-from bci_server.delivery import Encoded
-from bci_server.hub import TOPICS, Hub
 from bci_server.link.web_end import EngineLink, LinkLost
-from bci_server.outbox import Listener
 from bci_server.safety.second import SecondGate
 from bci_server.session import IllegalTransition, Mirror, Phase
+from bci_server.web.delivery import Encoded
+from bci_server.web.hub import TOPICS, Hub
+from bci_server.web.outbox import Listener
 from bci_server.wire import (
     CommandMessage,
     Hello,

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from bci_server.config import BadSession, load_session
 from bci_server.control import Answer, SeekReplay, SteerReplay
 from bci_server.link.web_end import LinkLost
-from bci_server.live import Live
-from bci_server.routes.access import PROBLEMS, needs
-from bci_server.services import Problem, Refused, Services
 from bci_server.steering import from_start
+from bci_server.web.live import Live
+from bci_server.web.routes.access import PROBLEMS, needs
+from bci_server.web.services import Problem, Refused, Services
 from devices.device import DeviceError
 
 __all__ = ["router"]

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
-from bci_server.asyncapi import asyncapi, schemas
-from bci_server.metrics import exposition
-from bci_server.routes.access import PROBLEMS, needs
-from bci_server.services import Services
+from bci_server.web.asyncapi import asyncapi, schemas
+from bci_server.web.metrics import exposition
+from bci_server.web.routes.access import PROBLEMS, needs
+from bci_server.web.services import Services
 from bci_server.wire import SessionState
 
 __all__ = ["router"]

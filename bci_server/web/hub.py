@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 
 from bci_server.calls import ResumeFrom
-from bci_server.delivery import Encoded
-from bci_server.outbox import Listener
 from bci_server.safety.seal import seal
+from bci_server.web.delivery import Encoded
+from bci_server.web.outbox import Listener
 from bci_server.wire import CommandMessage, DataMessage, PredictionMessage, TokenMessage, Topic
 from devices.clock import MONOTONIC, Clock
 

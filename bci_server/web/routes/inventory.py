@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
-from bci_server.discovery import DiscoveryFailed
-from bci_server.routes.access import PROBLEMS, needs
-from bci_server.services import DevicesShape, Problem, Refused, Services
+from bci_server.web.discovery import DiscoveryFailed
+from bci_server.web.routes.access import PROBLEMS, needs
+from bci_server.web.services import DevicesShape, Problem, Refused, Services
 from decoders.artifact import Artifact, ArtifactError
 
 __all__ = ["router"]
