@@ -30,9 +30,9 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402 - found by the line above, like the rest
 
 from bci_server.config import session_of  # noqa: E402
-from bci_server.evaluate import Controls  # noqa: E402
-from bci_server.groups import By  # noqa: E402
-from bci_server.leave_out import LeftOutEvaluation, leave_one_out  # noqa: E402
+from bci_server.evaluation.evaluate import Controls  # noqa: E402
+from bci_server.evaluation.groups import By  # noqa: E402
+from bci_server.evaluation.leave_out import LeftOutEvaluation, leave_one_out  # noqa: E402
 from benchmarks.leaderboard.cells import described  # noqa: E402
 from benchmarks.leaderboard.sets import SETS, RecordedSet  # noqa: E402
 from benchmarks.leaderboard.variants import (  # noqa: E402

@@ -35,7 +35,7 @@ import numpy as np  # noqa: E402 - found by the line above, like the rest
 
 from bci_server import catalog  # noqa: E402
 from bci_server.config import Session, load_session  # noqa: E402
-from bci_server.evaluate import Controls, evaluate  # noqa: E402
+from bci_server.evaluation.evaluate import Controls, evaluate  # noqa: E402
 from benchmarks.peers import PEERS  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
 from decoders.calibration import training_of  # noqa: E402

@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402 - found by the line above, like the rest
 
 from bci_server import catalog  # noqa: E402
-from bci_server.step_time import step_ms  # noqa: E402
+from bci_server.evaluation.step_time import step_ms  # noqa: E402
 from decoders.decoder import Decoder, Training, Weights  # noqa: E402
 from decoders.models.logistic import Logistic  # noqa: E402
 from decoders.models.ridge import Ridge  # noqa: E402

@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 
 from bci_server import catalog  # noqa: E402 - found by the line above
 from bci_server.config import Session, load_session  # noqa: E402
-from bci_server.evaluate import evaluate  # noqa: E402
+from bci_server.evaluation.evaluate import evaluate  # noqa: E402
 from benchmarks.harmed import Drift, Harmed  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
 from decoders.calibration import fitted as fit  # noqa: E402

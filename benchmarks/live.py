@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from bci_server.client import Lost, connect  # noqa: E402 - found by the line above
 from bci_server.config import Session, load_session  # noqa: E402
-from bci_server.groups import Source  # noqa: E402
+from bci_server.evaluation.groups import Source  # noqa: E402
 from bci_server.wire import (  # noqa: E402
     CommandMessage,
     MarkerMessage,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bci_server.groups import Source
+from bci_server.evaluation.groups import Source
 from benchmarks.leaderboard.sets import (
     TRACK,
     converted,

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bci_server.config import Session, load_session  # noqa: E402 - found by the line above
-from bci_server.evaluate import evaluate  # noqa: E402
+from bci_server.evaluation.evaluate import evaluate  # noqa: E402
 from benchmarks.drift import part  # noqa: E402
 from benchmarks.harmed import Harmed, LostElectrodes  # noqa: E402
 from benchmarks.leaderboard.sets import converted, flickers  # noqa: E402

@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT))
 from threadpoolctl import threadpool_limits  # noqa: E402
 
 from bci_server.config import Session, load_session  # noqa: E402 - found by the line above
-from bci_server.evaluate import Controls, Evaluation, evaluate  # noqa: E402
+from bci_server.evaluation.evaluate import Controls, Evaluation, evaluate  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
 from decoders.calibration import training_of  # noqa: E402
 from decoders.decoder import Decoder, Moment, Training  # noqa: E402

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import session_of
-from bci_server.groups import Source
-from bci_server.leaderboard import of_folds
+from bci_server.evaluation.groups import Source
+from bci_server.evaluation.leaderboard import of_folds
 from benchmarks.leaderboard.cells import cell_of, described
 from benchmarks.leaderboard.page import write_page
 from benchmarks.leaderboard.peers import PEERS, OnRows, offline

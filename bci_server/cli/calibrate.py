@@ -96,7 +96,7 @@ def calibrate(
     if not recording:
         raise CommandError("name at least one RECORDING, or --live on a running server")
     from bci_server.config import load_session
-    from bci_server.groups import numbered
+    from bci_server.evaluation.groups import numbered
     from decoders.artifact import Artifact
     from decoders.decoder import OfSessions
 

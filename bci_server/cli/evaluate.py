@@ -22,8 +22,8 @@ from bci_server.cli.session_recordings import (
 )
 
 if TYPE_CHECKING:
-    from bci_server.evaluate import Controls, Evaluation
-    from bci_server.leave_out import LeftOutEvaluation
+    from bci_server.evaluation.evaluate import Controls, Evaluation
+    from bci_server.evaluation.leave_out import LeftOutEvaluation
 
 __all__ = ["evaluate"]
 
@@ -85,7 +85,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
     """Decode recordings through the very code that runs live, and say how good that was."""
-    from bci_server.evaluate import Controls
+    from bci_server.evaluation.evaluate import Controls
 
     if leave_out is not None and model is not None:
         raise CommandError("--leave-out fits models of its own; leave --model out")
@@ -112,7 +112,7 @@ def _of_model(
     shown: bool,
 ) -> Evaluation:
     from bci_server.config import load_session
-    from bci_server.evaluate import evaluate as score
+    from bci_server.evaluation.evaluate import evaluate as score
     from decoders.artifact import Artifact
 
     described = load_session(session)
@@ -140,7 +140,7 @@ def _of_others(
     shown: bool,
 ) -> LeftOutEvaluation:
     from bci_server.config import load_session
-    from bci_server.leave_out import leave_one_out
+    from bci_server.evaluation.leave_out import leave_one_out
 
     described = load_session(session)
     found = sources(described, files, where, patterns)

@@ -20,8 +20,8 @@ from bci_server.cli.session_recordings import (
 )
 
 if TYPE_CHECKING:
-    from bci_server.held_out import Score, Split
-    from bci_server.leaderboard import Cell
+    from bci_server.evaluation.held_out import Score, Split
+    from bci_server.evaluation.leaderboard import Cell
 
 __all__ = ["leaderboard"]
 
@@ -75,7 +75,7 @@ def leaderboard(
 ) -> None:
     """Compare decoders behind a session's stages, each with the defaults of its kind."""
     from bci_server.config import load_session
-    from bci_server.leaderboard import candidates, compare
+    from bci_server.evaluation.leaderboard import candidates, compare
     from decoders.stage import Mismatch
 
     described = load_session(session)

@@ -12,7 +12,7 @@ from bci_server.cli.outcome import CommandError, Exit
 from bci_server.cli.screen import activity, results, write_json
 
 if TYPE_CHECKING:
-    from bci_server.compare import Comparison
+    from bci_server.evaluation.compare import Comparison
     from bci_server.replay import Replayed
     from decoders.pipeline import Run
 
@@ -80,7 +80,7 @@ def replay(
             learned[0].save(keep)
         comparison = None
         if compare is not None:
-            from bci_server.compare import compare as hold_together
+            from bci_server.evaluation.compare import compare as hold_together
 
             other = Artifact.load(compare)
             comparison = hold_together(device, session, (artifact, other), progress=tell)

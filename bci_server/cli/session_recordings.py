@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from bci_server.config import Session
-    from bci_server.groups import Source
+    from bci_server.evaluation.groups import Source
     from devices.device import Device
 
 __all__ = [
@@ -108,14 +108,15 @@ def sources(
     where
         Which stream, and which markers.
     patterns
-        Regular expressions that find the person, and the session; see `bci_server.groups`.
+        Regular expressions that find the person, and the session; see
+        `bci_server.evaluation.groups`.
 
     Raises
     ------
     Mismatch
         A pattern is no regular expression.
     """
-    from bci_server.groups import source_of
+    from bci_server.evaluation.groups import source_of
 
     devices = recordings(session, files, *where)
     return [source_of(device, file, *patterns) for device, file in zip(devices, files, strict=True)]

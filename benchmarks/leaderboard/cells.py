@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bci_server.config import Session, session_of
-from bci_server.groups import Source
-from bci_server.leaderboard import Cell, measure, time_fit_and_step
+from bci_server.evaluation.groups import Source
+from bci_server.evaluation.leaderboard import Cell, measure, time_fit_and_step
 from benchmarks.leaderboard.sets import ROOT, RecordedSet
 from benchmarks.leaderboard.variants import Variant
 from decoders.calibration import one_thread

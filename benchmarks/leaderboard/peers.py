@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_server.config import Session, session_of
-from bci_server.groups import Source, folds
-from bci_server.leaderboard import auc_beside, of_folds
+from bci_server.evaluation.groups import Source, folds
+from bci_server.evaluation.leaderboard import auc_beside, of_folds
 from benchmarks.leaderboard.cells import described
 from benchmarks.leaderboard.rows import OnRows, on_rows
 from benchmarks.leaderboard.sets import RecordedSet

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bci_server.leaderboard import of_folds
+from bci_server.evaluation.leaderboard import of_folds
 from benchmarks.leaderboard.cells import set_up
 from benchmarks.leaderboard.sets import RecordedSet
 from benchmarks.leaderboard.variants import VARIANTS

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bci_server.groups import Source
-from bci_server.held_out import Score, Split
+from bci_server.evaluation.groups import Source
+from bci_server.evaluation.held_out import Score, Split
 from devices.adapters.recording import Recording
 
 __all__ = [

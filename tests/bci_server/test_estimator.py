@@ -62,7 +62,7 @@ def test_it_fits_predicts_and_scores(session: Path):
 
 
 def test_it_says_of_trials_what_the_live_session_says_of_them(session: Path):
-    from bci_server.evaluate import evaluate
+    from bci_server.evaluation.evaluate import evaluate
     from decoders.calibration import calibrate
 
     described = load_session(session)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bci_server.config import BadSession, load_session
-from bci_server.evaluate import evaluate
+from bci_server.evaluation.evaluate import evaluate
 from bci_server.falcon import FalconDecoder
 from decoders.artifact import Artifact
 from decoders.calibration import calibrate

@@ -3,6 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from bci_server.calls import Limit
 from bci_server.control import (
     ArmLease,
     ClearStop,
@@ -18,7 +19,7 @@ from bci_server.mapping import Commands
 from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
-from bci_server.wire import DecoderName, Limit
+from bci_server.wire import DecoderName
 from decoders.lost_channels import LostChannels, Others
 from decoders.pipeline import Pipeline
 from decoders.trials import Trials

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from bci_server.__main__ import app
 from bci_server.cli.outcome import CommandError
-from bci_server.compare import compare
 from bci_server.config import parse_session
+from bci_server.evaluation.compare import compare
 from bci_server.replay import recorded_session, replay
 from benchmarks.replay_exact import (
     clock_resets,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bci_server.cli.score_table import score_lines
-from bci_server.evaluate import evaluate
+from bci_server.evaluation.evaluate import evaluate
 from bci_server.mapping import Commands
 from decoders.artifact import Artifact
 from decoders.calibration import calibrate

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import parse_session
-from bci_server.evaluate import Controls, evaluate
+from bci_server.evaluation.evaluate import Controls, evaluate
 from bci_server.loop import About, Loop
 from bci_server.outputs import said_by, shape_of
 from bci_server.recording.items import Content

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import Session, parse_session
-from bci_server.groups import Source
-from bci_server.leave_out import LeftOutEvaluation, leave_one_out
+from bci_server.evaluation.groups import Source
+from bci_server.evaluation.leave_out import LeftOutEvaluation, leave_one_out
 from devices.adapters.recording import Recording
 
 ROOT = Path(__file__).resolve().parents[2]

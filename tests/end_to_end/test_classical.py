@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import Session, load_session
-from bci_server.evaluate import Controls, Evaluation, evaluate, evaluate_each
+from bci_server.evaluation.evaluate import Controls, Evaluation, evaluate, evaluate_each
 from decoders.calibration import calibrate
 from decoders.features.band_power import BandPower
 from decoders.models.poisson import Poisson

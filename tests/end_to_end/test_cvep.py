@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bci_server.config import Session, load_session
-from bci_server.evaluate import Evaluation, evaluate
+from bci_server.evaluation.evaluate import Evaluation, evaluate
 from decoders.artifact import Artifact
 from decoders.calibration import calibrate, training_of
 from decoders.cross_validation import cross_validate

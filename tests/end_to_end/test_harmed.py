@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bci_server.config import load_session
-from bci_server.evaluate import evaluate
+from bci_server.evaluation.evaluate import evaluate
 from benchmarks.harmed import Drift, Harmed, LostElectrodes
 from decoders.calibration import calibrate
 from decoders.features.zscore import Zscore

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import load_session
-from bci_server.evaluate import Controls, evaluate_each
+from bci_server.evaluation.evaluate import Controls, evaluate_each
 from decoders.calibration import calibrate
 from decoders.models.rnn import Rnn
 from devices.adapters.recording import Recording

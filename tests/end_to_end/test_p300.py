@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import Session, load_session
-from bci_server.evaluate import Controls, Evaluation, evaluate, evaluate_each
+from bci_server.evaluation.evaluate import Controls, Evaluation, evaluate, evaluate_each
 from decoders.artifact import Artifact
 from decoders.calibration import calibrate
 from devices.adapters.recording import Recording

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bci_server.config import Session, load_session
-from bci_server.evaluate import Controls, Evaluation, evaluate_each
+from bci_server.evaluation.evaluate import Controls, Evaluation, evaluate_each
 from decoders.artifact import Artifact
 from decoders.calibration import calibrate
 from decoders.features.smooth import Smooth

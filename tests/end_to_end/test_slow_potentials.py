@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bci_server.config import Session, load_session, session_of
-from bci_server.evaluate import evaluate
+from bci_server.evaluation.evaluate import evaluate
 from benchmarks.leaderboard.cells import described
 from benchmarks.leaderboard.sets import SETS
 from benchmarks.leaderboard.variants import VARIANTS, Variant

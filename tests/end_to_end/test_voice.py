@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bci_server.config import load_session
-from bci_server.evaluate import evaluate
+from bci_server.evaluation.evaluate import evaluate
 from decoders.calibration import calibrate
 from devices.adapters.simulator_speech import SimulatorSpeech
 from devices.simulation.voice import VOICE

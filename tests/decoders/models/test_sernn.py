@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bci_server.evaluate import Controls, evaluate
+from bci_server.evaluation.evaluate import Controls, evaluate
 from decoders.artifact import Artifact
 from decoders.calibration import training_of
 from decoders.describe import describe, describe_pipeline

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bci_server.evaluate import Controls, evaluate, evaluate_each
+from bci_server.evaluation.evaluate import Controls, evaluate, evaluate_each
 from decoders.artifact import Artifact
 from decoders.calibration import training_of
 from decoders.decoder import Training

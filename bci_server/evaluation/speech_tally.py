@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bci_server.tally import Controls
+from bci_server.evaluation.tally import Controls
 from decoders.decoder import Event
 from decoders.output import Prediction, Token
 from decoders.pipeline import Decoded

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bci_server.evaluate import Controls, evaluate
-from bci_server.groups import Source
-from bci_server.leave_out import leave_one_out
+from bci_server.evaluation.evaluate import Controls, evaluate
+from bci_server.evaluation.groups import Source
+from bci_server.evaluation.leave_out import leave_one_out
 from decoders.calibration import calibrate
 from decoders.features.log_power import LogPower
 from decoders.models.aligned import Aligned

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bci_server.config import session_of
-from bci_server.groups import Source
-from bci_server.leaderboard import Cell, candidates, compare
+from bci_server.evaluation.groups import Source
+from bci_server.evaluation.leaderboard import Cell, candidates, compare
 from decoders.models.ridge import Ridge
 from tests.decoders.made import followed
 

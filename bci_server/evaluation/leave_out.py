@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bci_server.evaluate import Controls, evaluate
-from bci_server.groups import By, Source, folds, numbered
+from bci_server.evaluation.evaluate import Controls, evaluate
+from bci_server.evaluation.groups import By, Source, folds, numbered
 from decoders.artifact import Artifact
 from decoders.calibration import fitted, one_thread
 from decoders.decoder import Decoder, OfSessions
@@ -34,7 +34,7 @@ class Fold(msgspec.Struct, frozen=True):
     n_fitted
         On how many recordings it was fitted.
     metrics
-        As `bci_server.evaluate` gives them.
+        As `bci_server.evaluation.evaluate` gives them.
     outputs_sha256
         Of its outputs.
     """

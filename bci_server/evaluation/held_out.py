@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from bci_server.config import Session
-from bci_server.evaluate import Controls, evaluate_each
-from bci_server.groups import Source, folds, numbered
+from bci_server.evaluation.evaluate import Controls, evaluate_each
+from bci_server.evaluation.groups import Source, folds, numbered
 from decoders.artifact import Artifact
 from decoders.calibration import fitted, training_of
 from decoders.cross_validation import cross_validate, leave_out, score

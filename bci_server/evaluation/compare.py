@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from bci_server.config import Session, with_recipes
+from bci_server.evaluation.tally import ClassTally, ContinuousTally, Controls
 from bci_server.replay import passes
-from bci_server.tally import ClassTally, ContinuousTally, Controls
 from bci_server.wire import DecoderName
 from decoders.artifact import Artifact
 from decoders.gathering import Progress
@@ -32,7 +32,8 @@ class Side(msgspec.Struct, frozen=True):
     decoder
         Which it is.
     metrics
-        Its score, as `bci_server.evaluate` gives it; None where nobody knows what was meant.
+        Its score, as `bci_server.evaluation.evaluate` gives it; None where nobody knows what was
+        meant.
     no_score
         Why there is none.
     latency_ms

@@ -5,8 +5,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from bci_server.evaluate import Controls, evaluate, evaluate_each
-from bci_server.tally import ClassTally
+from bci_server.evaluation.evaluate import Controls, evaluate, evaluate_each
+from bci_server.evaluation.tally import ClassTally
 from decoders.artifact import Artifact
 from decoders.calibration import calibrate
 from decoders.decoder import Event, Moment

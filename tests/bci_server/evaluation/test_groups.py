@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bci_server.groups import Source, folds, source_of
+from bci_server.evaluation.groups import Source, folds, source_of
 from decoders.stage import Mismatch
 from tests.decoders.made import cued
 

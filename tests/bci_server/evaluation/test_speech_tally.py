@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bci_server.cli.score_table import score_lines
-from bci_server.evaluate import Controls, evaluate
+from bci_server.evaluation.evaluate import Controls, evaluate
 from decoders.stage import Mismatch
 from devices.signal import Marker
 from devices.speech.phonemes import BLANK, BOUNDARY, CLASSES

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bci_server.speech_tally import SpeechTally
-from bci_server.tally import ClassTally, ContinuousTally, Controls
+from bci_server.evaluation.speech_tally import SpeechTally
+from bci_server.evaluation.tally import ClassTally, ContinuousTally, Controls
 from bci_server.wire import DecoderName
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder
@@ -42,7 +42,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     metrics
         The score, ``chance`` and ``ci95``, and more: see `decoders.scores`. For classes also
         ``cue_to_decision_s`` and ``false_activations``; for speech see
-        `bci_server.speech_tally.SpeechTally.score`.
+        `bci_server.evaluation.speech_tally.SpeechTally.score`.
     latency_ms
         ``p50`` and ``p99`` of the time that one block took to decode.
     real_time_factor
