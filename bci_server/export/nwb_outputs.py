@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bci_server.export.outputs import Outputs
 from bci_server.export.source import Source
 
 if TYPE_CHECKING:
@@ -57,62 +58,63 @@ def add_outputs(file: NWBFile, source: Source) -> None:
     if not outputs:
         return
     module = module_of(file, "decoding", "What was decoded, and what was sent to the effector.")
-    if predictions := outputs.predictions():
-        labels = list(dict.fromkeys(label for _, p in predictions for label in p.labels))
-        rows = [_along(labels, p.labels, p.probabilities) for _, p in predictions]
-        times = [said.time_s for said, _ in predictions]
-        module.add(
-            _numbers("predictions", "probability of each class", labels, rows, times, "1", start_s)
-        )
-        decided = [(said.time_s, p.decision) for said, p in predictions if p.decision is not None]
-        if decided:
-            add_events(
-                file,
-                "decisions",
-                "the class that was decided on",
-                [decision for _, decision in decided],
-                np.array([time_s for time_s, _ in decided]) - start_s,
-            )
-    if commands := outputs.commands():
-        axes = list(dict.fromkeys(name for _, c in commands for name in c.names))
-        rows = [_along(axes, c.names, c.values) for _, c in commands]
-        times = [said.time_s for said, _ in commands]
-        units = ", ".join(dict.fromkeys(c.unit for _, c in commands))
-        module.add(
-            _numbers(
-                "commands", "commands before the safety gate", axes, rows, times, units, start_s
-            )
-        )
-    if outputs.sent:
-        sent = sorted(outputs.sent, key=lambda m: m.ledger.decoded_s)
-        axes = list(dict.fromkeys(name for m in sent for name in m.names))
-        rows = [_along(axes, m.names, m.values) for m in sent]
-        ledgers = [m.ledger for m in sent]
-        units = ", ".join(dict.fromkeys(m.unit for m in sent))
-        times = [ledger.decoded_s for ledger in ledgers]
-        module.add(
-            _numbers(
-                "sent_commands", "commands after the safety gate", axes, rows, times, units, start_s
-            )
-        )
-        # Before the first sample there is none that a command could follow from.
-        moments = np.array([[t.sampled_s, t.received_s] for t in ledgers])
-        ages = np.where(moments == 0, np.nan, moments - start_s).tolist()
-        module.add(
-            _numbers(
-                "ledger",
-                "when it was sampled and received",
-                ["sampled", "received"],
-                ages,
-                times,
-                "s",
-                start_s,
-            )
-        )
+    _add_predictions(file, module, outputs, start_s)
+    _add_commands(module, outputs, start_s)
+    _add_sent(module, outputs, start_s)
     if tokens := outputs.tokens():
         texts = [token.text for _, token in tokens]
         at = np.array([said.time_s for said, _ in tokens]) - start_s
         add_events(file, "tokens", "decoded speech or spelling", texts, at)
+
+
+def _add_predictions(file: NWBFile, module: Any, outputs: Outputs, start_s: float) -> None:
+    predictions = outputs.predictions()
+    if not predictions:
+        return
+    labels = list(dict.fromkeys(label for _, p in predictions for label in p.labels))
+    rows = [_along(labels, p.labels, p.probabilities) for _, p in predictions]
+    times = [said.time_s for said, _ in predictions]
+    about = "probability of each class"
+    module.add(_numbers("predictions", about, labels, rows, times, "1", start_s))
+    decided = [(said.time_s, p.decision) for said, p in predictions if p.decision is not None]
+    if decided:
+        add_events(
+            file,
+            "decisions",
+            "the class that was decided on",
+            [decision for _, decision in decided],
+            np.array([time_s for time_s, _ in decided]) - start_s,
+        )
+
+
+def _add_commands(module: Any, outputs: Outputs, start_s: float) -> None:
+    commands = outputs.commands()
+    if not commands:
+        return
+    axes = list(dict.fromkeys(name for _, c in commands for name in c.names))
+    rows = [_along(axes, c.names, c.values) for _, c in commands]
+    times = [said.time_s for said, _ in commands]
+    units = ", ".join(dict.fromkeys(c.unit for _, c in commands))
+    about = "commands before the safety gate"
+    module.add(_numbers("commands", about, axes, rows, times, units, start_s))
+
+
+def _add_sent(module: Any, outputs: Outputs, start_s: float) -> None:
+    if not outputs.sent:
+        return
+    sent = sorted(outputs.sent, key=lambda m: m.ledger.decoded_s)
+    axes = list(dict.fromkeys(name for m in sent for name in m.names))
+    rows = [_along(axes, m.names, m.values) for m in sent]
+    ledgers = [m.ledger for m in sent]
+    units = ", ".join(dict.fromkeys(m.unit for m in sent))
+    times = [ledger.decoded_s for ledger in ledgers]
+    about = "commands after the safety gate"
+    module.add(_numbers("sent_commands", about, axes, rows, times, units, start_s))
+    # Before the first sample there is none that a command could follow from.
+    moments = np.array([[t.sampled_s, t.received_s] for t in ledgers])
+    ages = np.where(moments == 0, np.nan, moments - start_s).tolist()
+    about = "when it was sampled and received"
+    module.add(_numbers("ledger", about, ["sampled", "received"], ages, times, "s", start_s))
 
 
 def _numbers(
