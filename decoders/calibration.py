@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, reduce
 from importlib.metadata import PackageNotFoundError, version
 from operator import add
@@ -25,23 +24,21 @@ from decoders.gathering import Gathered, Progress, gather, same_source
 from decoders.lost_channels import LostChannels
 from decoders.pipeline import Pipeline
 from decoders.speech.held_out_scores import fit_and_score
-from decoders.speech.learning import spoken_training
 from decoders.speller import spelled
 from decoders.stage import Mismatch
 from decoders.stopping import EvidenceKind, Stopping, fit_stopping
 from decoders.training.job import train_apart
 from decoders.training.recipe import Trained
-from decoders.trials import Trials
+from decoders.training_rows import FEWEST_TRIALS, training_of, trial_rows
 from decoders.uncertainty import calibrate_probabilities
 from decoders.uncued_bound import evidence_bound
 from devices.device import Device
 from devices.signal import Signal
 
-__all__ = ["calibrate", "fitted", "one_thread", "training_of", "uncalibrated"]
+__all__ = ["calibrate", "fitted", "one_thread", "uncalibrated"]
 
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "pyriemann", "bci-server")
 _TRAINING_LIBRARIES = ("torch", "onnx", "onnxruntime")
-_FEWEST_TRIALS = 3
 
 
 def calibrate(
@@ -128,52 +125,31 @@ def fitted(
         As for `calibrate`.
     """
     picked = same_source(gathered)
-    fewest = _FEWEST_TRIALS if parent is None else 0
+    fewest = FEWEST_TRIALS if parent is None else 0
     training = training_of(gathered, pipeline, decoder, target, sessions, fewest)
     fit = _fitting(decoder, checkpoints, progress)
     if parent is not None:
         fit = _tuning(decoder, pipeline, training, parent)
-    metrics: dict[str, Any] = {}
-    stopping = None
-    uncertainty: dict[str, NDArray[Any]] = {}
+    found = _LeftOut()
     learned: Weights | None = None
     if decoder.task == "speech":
         if scored and parent is None:
             learned, metrics = fit_and_score(decoder, training, fit)
+            found = _LeftOut(metrics)
     elif _can_be_left_out(decoder, training) and (scored or _rests_on_left_out(pipeline)):
         said = leave_out(decoder, training, progress, fit)
-        calibrated = calibrate_probabilities(pipeline.probabilities, training, said)
-        said, uncertainty = calibrated.said, dict(calibrated.weights)
-        evidence: EvidenceKind = "sum" if pipeline.trials is None else pipeline.trials.evidence
-        metrics = score(decoder, training, said, evidence)
-        stopping = _stopping(gathered, pipeline, training, said)
-        if stopping is not None and pipeline.speller is None:
-            metrics |= {"stopping": stopping_scores(training, said, stopping, picked.rate_hz)}
-        if calibrated.reliability:
-            metrics |= {"reliability": calibrated.reliability}
+        found = _learn(said, gathered, pipeline, decoder, training)
         if pipeline.uncued is not None:
-            bound, found = evidence_bound(
-                pipeline.uncued,
-                pipeline.trials,
-                decoder,
-                gathered,
-                lambda some: training_of(some, pipeline, decoder, target, sessions, fewest=1),
-                fit,
-                uncertainty,
-                sessions,
-                hop_samples(pipeline.hop_s, picked.rate_hz) / picked.rate_hz,
-            )
-            uncertainty |= bound
-            metrics |= {"uncued": found}
+            found = _bounded(found, gathered, pipeline, decoder, target, sessions, fit)
     elif pipeline.probabilities is not None or pipeline.uncued is not None:
         raise Mismatch(
             f"[probabilities] and [uncued] are learned from trials that are left out; each class "
-            f"needs {_FEWEST_TRIALS} of them. Record more, or remove these sections"
+            f"needs {FEWEST_TRIALS} of them. Record more, or remove these sections"
         )
     if progress is not None:
         progress("fitting", 0.0)
     learned = fit(training) if learned is None else learned
-    weights = {**learned, **_others(gathered, pipeline.lost_channels), **uncertainty}
+    weights = {**learned, **_others(gathered, pipeline.lost_channels), **found.weights}
     return Artifact(
         decoder=describe(decoder),
         pipeline=describe_pipeline(pipeline),
@@ -182,11 +158,68 @@ def fitted(
         unit=training.unit,
         weights=weights,
         training_sha256=_sha256(training),
-        metrics=metrics,
+        metrics=found.metrics,
         versions=_versions(decoder),
-        stopping=stopping,
+        stopping=found.stopping,
         parent="" if parent is None else parent.hash,
     )
+
+
+@dataclass(frozen=True)
+class _LeftOut:
+    """What trials that were left out have taught: scores, and what decisions rest on."""
+
+    metrics: dict[str, Any] = field(default_factory=dict)
+    stopping: Stopping | None = None
+    weights: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def _learn(
+    said: Said,
+    gathered: Sequence[Gathered],
+    pipeline: Pipeline,
+    decoder: Decoder,
+    training: Training,
+) -> _LeftOut:
+    """Score what was `said` of what was left out; fit probabilities, and when to stop, on it."""
+    calibrated = calibrate_probabilities(pipeline.probabilities, training, said)
+    said = calibrated.said
+    evidence: EvidenceKind = "sum" if pipeline.trials is None else pipeline.trials.evidence
+    metrics = score(decoder, training, said, evidence)
+    stopping = _stopping(gathered, pipeline, training, said)
+    if stopping is not None and pipeline.speller is None:
+        rate_hz = gathered[0].picked.rate_hz
+        metrics |= {"stopping": stopping_scores(training, said, stopping, rate_hz)}
+    if calibrated.reliability:
+        metrics |= {"reliability": calibrated.reliability}
+    return _LeftOut(metrics, stopping, dict(calibrated.weights))
+
+
+def _bounded(
+    found: _LeftOut,
+    gathered: Sequence[Gathered],
+    pipeline: Pipeline,
+    decoder: Decoder,
+    target: Sequence[str],
+    sessions: Sequence[int],
+    fit: Callable[[Training], Weights],
+) -> _LeftOut:
+    """Add how sure a decision without a cue must be, fitted on recordings that were left out."""
+    assert pipeline.uncued is not None
+    rate_hz = gathered[0].picked.rate_hz
+    bound, scores = evidence_bound(
+        pipeline.uncued,
+        pipeline.trials,
+        decoder,
+        gathered,
+        lambda some: training_of(some, pipeline, decoder, target, sessions, fewest=1),
+        fit,
+        found.weights,
+        sessions,
+        hop_samples(pipeline.hop_s, rate_hz) / rate_hz,
+    )
+    metrics, weights = found.metrics | {"uncued": scores}, found.weights | bound
+    return _LeftOut(metrics, found.stopping, weights)
 
 
 def _rests_on_left_out(pipeline: Pipeline) -> bool:
@@ -218,7 +251,7 @@ def _can_be_left_out(decoder: Decoder, training: Training) -> bool:
         return True
     _, first = np.unique(training.groups, return_index=True)
     counts = np.bincount(training.targets[first], minlength=len(training.labels))
-    return int(counts.min()) >= _FEWEST_TRIALS
+    return int(counts.min()) >= FEWEST_TRIALS
 
 
 def _stopping(
@@ -230,7 +263,7 @@ def _stopping(
         return None
     left_out = [(trial.rows, trial.truth) for trial in trials_of(training, said)]
     if speller is not None:
-        cues = [part.cues for part in (_trial_rows(g, trials) for g in gathered)]
+        cues = [part.cues for part in (trial_rows(g, trials) for g in gathered)]
         answered = iter(left_out)
         by_cue = [{cue: next(answered)[0] for cue in of_one} for of_one in cues]
         rate_hz = gathered[0].picked.rate_hz
@@ -302,185 +335,6 @@ def uncalibrated(
     )
 
 
-def training_of(
-    gathered: Sequence[Gathered],
-    pipeline: Pipeline,
-    decoder: Decoder,
-    target: Sequence[str] = (),
-    sessions: Sequence[int] = (),
-    fewest: int = _FEWEST_TRIALS,
-) -> Training:
-    """Return the rows of recordings, with what was meant.
-
-    Parameters
-    ----------
-    gathered
-        The recordings.
-    pipeline, decoder, target, sessions
-        As for `calibrate`.
-    fewest
-        Trials that each class must have.
-
-    Raises
-    ------
-    Mismatch
-        No row has a meaning.
-    """
-    if decoder.task == "classes":
-        fewest = 0 if getattr(decoder, "shares_classes", False) else fewest
-        return _class_training(gathered, pipeline, fewest, sessions)
-    if decoder.task == "speech":
-        return spoken_training(gathered, pipeline.sentences, sessions)
-    return _continuous_training(gathered, target, sessions)
-
-
-def _class_training(
-    gathered: Sequence[Gathered], pipeline: Pipeline, fewest: int, sessions: Sequence[int]
-) -> Training:
-    trials = pipeline.trials
-    if trials is None or not trials.labels:
-        raise Mismatch(
-            "this decoder learns classes from cued trials; the session has no [trials] labels"
-        )
-    parts = [_trial_rows(g, trials) for g in gathered]
-    _check_trials(parts, gathered, trials, fewest)
-    return _training(gathered, parts, trials.classes, "", sessions)
-
-
-def _continuous_training(
-    gathered: Sequence[Gathered], target: Sequence[str], sessions: Sequence[int]
-) -> Training:
-    truth = _truth_signal(gathered, target)
-    parts = [_truth_rows(g, truth.channels) for g in gathered]
-    if not any(len(part.rows) for part in parts):
-        raise Mismatch("no sample of the recordings has a truth at its time; nothing to fit on")
-    return _training(gathered, parts, truth.channels, truth.unit, sessions)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The rows of one recording that mean something: which, what, and in which groups."""
-
-    rows: NDArray[np.int64]
-    targets: NDArray[Any]
-    groups: NDArray[np.int64]
-    ages: NDArray[np.int64] | None = None
-    cues: tuple[int, ...] = ()
-
-
-def _training(
-    gathered: Sequence[Gathered],
-    parts: Sequence[_Part],
-    labels: tuple[str, ...],
-    unit: str,
-    sessions: Sequence[int],
-) -> Training:
-    ages = [p.ages for p in parts if p.ages is not None]
-    offsets = np.cumsum([0, *(1 + p.groups.max(initial=-1) for p in parts)])
-    return Training(
-        signal=gathered[0].features,
-        features=np.concatenate([g.rows[p.rows] for g, p in zip(gathered, parts, strict=True)]),
-        targets=np.concatenate([p.targets for p in parts]),
-        groups=np.concatenate(
-            [p.groups + offset for p, offset in zip(parts, offsets, strict=False)]
-        ),
-        labels=labels,
-        unit=unit,
-        ages=np.concatenate(ages) if ages else None,
-        sessions=np.repeat(np.array(sessions, np.int64), [len(part.rows) for part in parts])
-        if sessions
-        else None,
-    )
-
-
-def _trial_rows(gathered: Gathered, trials: Trials) -> _Part:
-    """Return the rows of each trial; a trial ends at a gap."""
-    rows: list[NDArray[np.int64]] = []
-    ages: list[NDArray[np.int64]] = []
-    cues: list[int] = []
-    targets: list[int] = []
-    cued = zip(gathered.events, gathered.event_stretches, strict=True)
-    for event, stretch in cued:
-        for trial in trials.of([event], gathered.picked.rate_hz):
-            inside = (gathered.samples >= trial.first) & (gathered.samples <= trial.last)
-            inside &= gathered.stretches == stretch
-            if inside.any():
-                rows.append(np.flatnonzero(inside))
-                ages.append(gathered.samples[inside] - trial.cue)
-                targets.append(trials.classes.index(trial.label))
-                cues.append(trial.cue)
-    lengths = [len(r) for r in rows]
-    return _Part(
-        np.concatenate([np.empty(0, np.int64), *rows]),
-        np.repeat(np.array(targets, np.int64), lengths),
-        np.repeat(np.arange(len(rows)), lengths),
-        np.concatenate([np.empty(0, np.int64), *ages]),
-        tuple(cues),
-    )
-
-
-def _check_trials(
-    parts: Sequence[_Part], gathered: Sequence[Gathered], trials: Trials, fewest: int
-) -> None:
-    counts: Counter[int] = Counter()
-    for part in parts:
-        _, first = np.unique(part.groups, return_index=True)
-        counts.update(part.targets[first].tolist())
-    if not counts:
-        there = Counter(label for g in gathered for label in g.markers)
-        raise Mismatch(
-            f"no trial found: [trials] waits for the markers {', '.join(trials.labels)}; the "
-            f"recordings have {_listed(there)}, and a trial needs samples for {trials.end_s:g} s "
-            "after its marker"
-        )
-    for index, label in enumerate(trials.classes):
-        if counts[index] < fewest:
-            found = {name: counts[i] for i, name in enumerate(trials.classes)}
-            raise Mismatch(
-                f"class {label!r} has {counts[index]} trials; at least {fewest} are "
-                f"needed to fit and to check it. Found: {_listed(found)}"
-            )
-
-
-def _truth_signal(gathered: Sequence[Gathered], target: Sequence[str]) -> Signal:
-    """Return what the wanted channels of the truth are."""
-    found: list[Signal] = []
-    for number, g in enumerate(gathered, 1):
-        if g.truth is None:
-            raise Mismatch(
-                f"recording {number} has no truth stream, so there is nothing to fit a continuous "
-                "decoder to; name one with [target] stream = …"
-            )
-        has = g.truth.signal
-        wanted = tuple(target) or has.channels
-        if missing := [c for c in wanted if c not in has.channels]:
-            raise Mismatch(
-                f"the truth of recording {number} lacks {', '.join(missing)}; it has "
-                f"{', '.join(has.channels)}"
-            )
-        found.append(Signal(has.rate_hz, wanted, has.unit))
-        if found[-1].unit != found[0].unit:
-            raise Mismatch(
-                f"the truth of recording 1 is in {found[0].unit}, that of recording {number} in "
-                f"{found[-1].unit}"
-            )
-    return found[0]
-
-
-def _truth_rows(gathered: Gathered, channels: Sequence[str]) -> _Part:
-    """Return the rows that have a fresh truth; a group ends at a gap, and where truth is old."""
-    if gathered.truth is None:
-        raise TypeError("there is no truth")
-    columns = [gathered.truth.signal.channels.index(c) for c in channels]
-    half_s = 0.5 / gathered.picked.rate_hz
-    values, fresh = gathered.truth.at(gathered.times, half_s)
-    values = values[:, columns]
-    fresh &= np.isfinite(values).all(axis=1)
-    starts = fresh & ~np.concatenate([[False], fresh[:-1]])
-    starts[1:] |= np.diff(gathered.stretches) > 0
-    return _Part(np.flatnonzero(fresh), values[fresh], np.cumsum(starts)[fresh] - 1)
-
-
 def _sha256(training: Training) -> str:
     digest = hashlib.sha256()
     spoken = () if training.spoken is None else (training.spoken,)
@@ -498,10 +352,6 @@ def _versions(decoder: Decoder) -> dict[str, str]:
         except PackageNotFoundError:  # run from the source tree, or not needed to fit this one
             continue
     return found
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{n} × {label}" for label, n in counts.items()) or "none"
 
 
 def one_thread() -> Any:

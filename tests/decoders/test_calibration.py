@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from decoders.artifact import Artifact
-from decoders.calibration import calibrate, training_of
+from decoders.calibration import calibrate
 from decoders.features.log_power import LogPower
 from decoders.gathering import gather
 from decoders.models.lda import Lda
 from decoders.models.ridge import Ridge
 from decoders.pipeline import Pipeline
 from decoders.stage import Chain, Mismatch
+from decoders.training_rows import training_of
 from decoders.trials import Trials
 from devices.signal import Marker, Signal
 from tests.decoders.made import EEG, Made, cued, followed
