@@ -103,14 +103,7 @@ def build(
     FileNotFoundError, ModuleNotFoundError
         A file, the dictionary or torch is missing.
     """
-    if folder.exists():
-        raise ArtifactError(f"{folder} is there already; name a new folder or remove it")
-    if not corpora and arpa_file is None:
-        raise ArtifactError("a language is made of a text, or of a model with --arpa: name one")
-    if order < 1:
-        raise ArtifactError(f"the order of a language model is 1 or more, not {order}")
-    if neural:
-        _check_trainable(corpora)
+    _check(corpora, folder, order, arpa_file, neural)
     tell("reading", 0.0)
     held_out = HeldOut(_read(exclude))
     read = list(_read(corpora))
@@ -124,12 +117,7 @@ def build(
         part.mkdir()
         if arpa_file is None:
             lexicon = _lexicon(known_words, counts)
-            tell("counting", 0.4)
-            words = [*next_word.SPECIAL, *lexicon]
-            tables = estimate(number(said, words), len(words), order)
-            tell("writing", 0.7)
-            places = arpa.write(part / ARPA, tables, words, _ranks(lexicon))
-            n_grams = tuple(len(table.words) for table in tables)
+            n_grams, places = _estimate(part / ARPA, said, lexicon, order, tell)
         else:
             counts_of_it = Counter(dict.fromkeys(arpa.words_of(arpa_file), _FEW))
             lexicon = _lexicon(known_words, counts + counts_of_it)
@@ -159,6 +147,19 @@ def build(
     )
 
 
+def _check(
+    corpora: Sequence[Path], folder: Path, order: int, arpa_file: Path | None, neural: bool
+) -> None:
+    if folder.exists():
+        raise ArtifactError(f"{folder} is there already; name a new folder or remove it")
+    if not corpora and arpa_file is None:
+        raise ArtifactError("a language is made of a text, or of a model with --arpa: name one")
+    if order < 1:
+        raise ArtifactError(f"the order of a language model is 1 or more, not {order}")
+    if neural:
+        _check_trainable(corpora)
+
+
 def _check_trainable(corpora: Sequence[Path]) -> None:
     if not corpora:
         raise ArtifactError("a network of the next word learns from a text: name one")
@@ -167,6 +168,18 @@ def _check_trainable(corpora: Sequence[Path]) -> None:
             "a network of the next word is trained with torch, which is not installed here; "
             "pip install 'bci-server[deep]', or build the language without"
         )
+
+
+def _estimate(
+    path: Path, said: Sequence[Sentence], lexicon: Dictionary, order: int, tell: Tell
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Write the n-grams of what was said; return how many, and the places for new words."""
+    tell("counting", 0.4)
+    words = [*next_word.SPECIAL, *lexicon]
+    tables = estimate(number(said, words), len(words), order)
+    tell("writing", 0.7)
+    places = arpa.write(path, tables, words, _ranks(lexicon))
+    return tuple(len(table.words) for table in tables), places
 
 
 def _train_network(
