@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,57 +137,51 @@ class ClassTally:
         Mismatch
             There was no whole trial.
         """
-        truths: list[int] = []
-        decisions: list[int | None] = []
-        second: list[float] = []
-        waits_s: list[float] = []
-        scored: list[tuple[_Recording, Trial]] = []
-        skip = self._controls.skip_s
-        for recording in self._recordings:
-            for trial in self._whole_trials(recording):
-                if trial.cue < skip * recording.rate_hz:
-                    continue
-                said = self._decision(recording, trial)
-                scored.append((recording, trial))
-                truths.append(self._labels.index(trial.label))
-                decisions.append(None if said is None else self._labels.index(said.label))
-                second.append(self._mean_of_second(recording, trial))
-                if said is not None:
-                    waits_s.append((said.sample - trial.cue) / recording.rate_hz)
-            skip = 0.0
-        if not truths:
+        taken = [(r, trial, self._decision(r, trial)) for r, trial in self._scored_trials()]
+        if not taken:
             raise Mismatch(
                 "no whole trial in the recordings: [trials] waits for the markers "
                 f"{', '.join(self._trials.labels)}; there were {self._seen()}"
             )
-        if self._controls.permute_seed is not None:
-            order = np.random.default_rng(self._controls.permute_seed).permutation(len(truths))
-            truths = [truths[i] for i in order]
+        truths = self._permuted([self._labels.index(trial.label) for _, trial, _ in taken])
+        decisions = [None if said is None else self._labels.index(said.label) for *_, said in taken]
+        second = [self._mean_of_second(r, trial) for r, trial, _ in taken]
+        waits_s = [
+            (said.sample - trial.cue) / r.rate_hz for r, trial, said in taken if said is not None
+        ]
         scores = class_scores(truths, decisions, self._labels, second)
         scores["cue_to_decision_s"] = float(np.median(waits_s)) if waits_s else None
         scores["mean_decision_s"] = float(np.mean(waits_s)) if waits_s else None
         scores["false_activations"] = self._false_activations()
-        rows = [self._rows(recording, trial) for recording, trial in scored]
+        rows = [self._rows(r, trial) for r, trial, _ in taken]
         if any(map(len, rows)):
             said_of = np.array([row for trial in rows for row in trial])
             scores["reliability"] = reliability(said_of, np.repeat(truths, list(map(len, rows))))
         if self._uncued is not None:
-            scores["uncued"] = uncued_scores(
-                self._uncued.error_rate,
-                self._trials.idle,
-                [
-                    Listened(
-                        r.rate_hz,
-                        r.last,
-                        self._trials_of(r),
-                        [(d.sample, d.label) for d in r.uncued],
-                    )
-                    for r in self._recordings
-                ],
-            )
+            listened = [self._listened(recording) for recording in self._recordings]
+            scores["uncued"] = uncued_scores(self._uncued.error_rate, self._trials.idle, listened)
         if self._speller is not None:
             scores["spelled"] = self._spelled(self._speller)
         return len(truths), scores
+
+    def _scored_trials(self) -> Iterator[tuple[_Recording, Trial]]:
+        """Yield each whole trial, but for those that a model was tuned to."""
+        skip_s = self._controls.skip_s
+        for recording in self._recordings:
+            for trial in self._whole_trials(recording):
+                if trial.cue >= skip_s * recording.rate_hz:
+                    yield recording, trial
+            skip_s = 0.0
+
+    def _permuted(self, truths: list[int]) -> list[int]:
+        if self._controls.permute_seed is None:
+            return truths
+        order = np.random.default_rng(self._controls.permute_seed).permutation(len(truths))
+        return [truths[i] for i in order]
+
+    def _listened(self, recording: _Recording) -> Listened:
+        said = [(d.sample, d.label) for d in recording.uncued]
+        return Listened(recording.rate_hz, recording.last, self._trials_of(recording), said)
 
     def _decision(self, recording: _Recording, trial: Trial) -> _Decided | None:
         """Return what was decided in a trial; without a cue the first of it, or idle for none."""
