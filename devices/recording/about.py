@@ -26,7 +26,7 @@ from devices.recording.formats import ENDINGS, ending_of
 from devices.recording.mne_errors import asking_mne
 from devices.recording.xdf_chunks import DamagedChunk, parse_xml
 from devices.recording.xdf_format import Tag
-from devices.recording.xdf_index import iterate_chunks
+from devices.recording.xdf_heads import iterate_chunks
 
 __all__ = ["About", "read_about"]
 

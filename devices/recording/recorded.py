@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from devices.device import DeviceNotFound, DeviceRefused
 from devices.recording.xdf_header import FORMATS, XdfHeader
-from devices.recording.xdf_index import StreamIndex, damaged, index_xdf
+from devices.recording.xdf_heads import damaged
+from devices.recording.xdf_index import StreamIndex, index_xdf
 from devices.recording.xdf_samples import MAX_STAMP_S, texts_at
 from devices.signal import Event, EventKind, Marker, Signal
 

@@ -18,7 +18,8 @@ from devices.gaps import find_gaps
 from devices.recording.track import RecordingFile, Track
 from devices.recording.xdf_clock import ClockCorrection, EvenedOut, offset_is_corrupt
 from devices.recording.xdf_header import FORMATS
-from devices.recording.xdf_index import StreamIndex, XdfIndex, damaged, index_xdf
+from devices.recording.xdf_heads import damaged
+from devices.recording.xdf_index import StreamIndex, XdfIndex, index_xdf
 from devices.recording.xdf_samples import (
     MAX_STAMP_S,
     Piece,

@@ -4,10 +4,6 @@ Our own recordings have checksums beside them, which say where each chunk is and
 then only headers, clock offsets and footers are looked at. What the checksums do not tell of (the
 end of a recording that was killed) is passed over as in any other file.
 
-A chunk is [bytes of the length: 1, 4 or 8][length][tag: 2 bytes][content]; the content of most
-begins with the stream's number (4 bytes). No length is believed before it was held against the
-size of the file.
-
 Source: XDF 1.0, https://github.com/sccn/xdf/wiki/Specifications
 """
 
@@ -17,57 +13,26 @@ import math
 import os
 import struct
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.device import DeviceRefused
 from devices.recording.checksums import map_records
 from devices.recording.xdf_encoder import SAMPLES_AT
-from devices.recording.xdf_format import BOUNDARY, MAGIC, Tag
+from devices.recording.xdf_format import MAGIC, Tag
 from devices.recording.xdf_header import MAX_XML_BYTES, XdfHeader, parse_footer, parse_header
+from devices.recording.xdf_heads import XdfChunk, chunk_at, damaged, iterate_chunks, read_length
 
-__all__ = ["Places", "StreamIndex", "XdfChunk", "XdfIndex", "index_xdf", "iterate_chunks"]
+__all__ = ["Places", "StreamIndex", "XdfIndex", "index_xdf"]
 
-# Longest head: 1 + 8 (length) + 2 (tag) + 4 (stream) + 1 + 8 (number of samples) + 1 + 8 (stamp).
-_HEAD_BYTES = 33
 #: Width of the length, length, tag, stream, width of the count, count, width of the stamp, stamp.
 _USUAL = struct.Struct("<BIHIBIBd")
 _USUAL_MARKS = (4, Tag.SAMPLES, 4, 8)
 _USUAL_HEAD_BYTES = 2 + 4 + 5  # of the length: tag, stream, count
 _SCAN_BYTES = 2**18
 _MAX_OFFSET_S = 1e12
-_HAS_STREAM = (Tag.STREAM_HEADER, Tag.SAMPLES, Tag.CLOCK_OFFSET, Tag.STREAM_FOOTER)
-_KNOWN = (Tag.FILE_HEADER, Tag.BOUNDARY, *_HAS_STREAM)
-
-
-@dataclass(frozen=True, slots=True)
-class XdfChunk:
-    """One whole chunk.
-
-    Parameters
-    ----------
-    start
-        Byte at which it begins.
-    tag
-        What it is, see `Tag`.
-    stream
-        Number of its stream; -1 for chunks of none.
-    content, stop
-        Bytes at which what follows tag and stream begins, and at which the chunk ends.
-    head
-        The first bytes of the content, as many as were at hand.
-    """
-
-    start: int
-    tag: int
-    stream: int
-    content: int
-    stop: int
-    head: bytes
 
 
 @dataclass(slots=True)
@@ -175,26 +140,6 @@ class XdfIndex:
     notes: tuple[str, ...]
 
 
-def iterate_chunks(path: Path, fd: int, start: int = len(MAGIC)) -> Iterator[XdfChunk]:
-    """Yield every whole chunk of an open file; end before one that reaches beyond the end.
-
-    Raises
-    ------
-    DeviceRefused
-        It is no XDF file, or damaged; says at which byte.
-    """
-    size = os.fstat(fd).st_size
-    if os.pread(fd, len(MAGIC), 0) != MAGIC:
-        raise DeviceRefused(f"{path} is no XDF file: it does not begin with 'XDF:'")
-    while start < size:
-        chunk = _chunk_at(path, fd, start, size)
-        if chunk is None:
-            _refuse_if_more_follows(path, fd, start)
-            return
-        yield chunk
-        start = chunk.stop
-
-
 def index_xdf(path: Path, fd: int) -> XdfIndex:
     """Index an open file.
 
@@ -226,60 +171,6 @@ def index_xdf(path: Path, fd: int) -> XdfIndex:
     return XdfIndex(path, streams, end, tuple(notes))
 
 
-def damaged(path: Path, byte: int, what: str) -> DeviceRefused:
-    """Return the error that says where a file is damaged."""
-    return DeviceRefused(f"{path} is damaged at byte {byte}: {what}")
-
-
-def _chunk_at(path: Path, fd: int, start: int, size: int) -> XdfChunk | None:
-    """Read the head of a chunk; None if the file ends within the chunk."""
-    head = os.pread(fd, _HEAD_BYTES, start)
-    try:
-        length, used = _length(head, 0)
-    except ValueError as error:
-        raise damaged(path, start, str(error)) from error
-    stop = start + used + length
-    if length < 2 and used:
-        raise damaged(path, start, f"a chunk of {length} bytes")
-    if not used or stop > size:
-        return None
-    tag = int.from_bytes(head[used : used + 2], "little")
-    used += 2
-    if tag not in _KNOWN:
-        raise damaged(path, start, f"no chunk has the tag {tag}")
-    stream = -1
-    if tag in _HAS_STREAM:
-        if start + used + 4 > stop:
-            raise damaged(path, start, f"a chunk of {length} bytes")
-        stream = int.from_bytes(head[used : used + 4], "little")
-        used += 4
-    content = start + used
-    return XdfChunk(start, tag, stream, content, stop, head[used : stop - start])
-
-
-def _length(data: bytes, at: int) -> tuple[int, int]:
-    """Return a variable-length number, and where it ends; 0 if the data end before that."""
-    if at >= len(data):
-        return 0, 0
-    n_bytes = data[at]
-    if n_bytes not in (1, 4, 8):
-        raise ValueError(f"a length of {n_bytes} bytes (XDF has 1, 4 and 8)")
-    stop = at + 1 + n_bytes
-    return int.from_bytes(data[at + 1 : stop], "little"), stop if stop <= len(data) else 0
-
-
-def _refuse_if_more_follows(path: Path, fd: int, start: int) -> None:
-    """Tell a cut from a wrong length: after that, a boundary follows."""
-    position = start
-    while block := os.pread(fd, _SCAN_BYTES, position):
-        if (found := block.find(BOUNDARY)) >= 0:
-            where = position + found
-            raise damaged(path, start, f"a chunk claims to end beyond the boundary at byte {where}")
-        if len(block) < len(BOUNDARY):
-            return
-        position += len(block) - len(BOUNDARY) + 1
-
-
 class _Building:
     """An index in the making."""
 
@@ -308,7 +199,7 @@ class _Building:
         starts = records["offset"].astype(np.int64)
         odd = (tags == Tag.STREAM_HEADER) | (tags == Tag.CLOCK_OFFSET) | (tags == Tag.STREAM_FOOTER)
         for start in starts[odd].tolist():
-            chunk = _chunk_at(self._path, self._fd, start, size)
+            chunk = chunk_at(self._path, self._fd, start, size)
             if chunk is None:
                 raise damaged(self._path, start, "the file has changed since it was opened")
             self.take(chunk)
@@ -425,7 +316,7 @@ def _xml(chunk: XdfChunk, fd: int) -> bytes:
 
 
 def _take_samples(chunk: XdfChunk, header: XdfHeader, found: _Found) -> None:
-    n_samples, used = _length(chunk.head, 0)
+    n_samples, used = read_length(chunk.head, 0)
     if not used:
         raise ValueError("a chunk of samples that ends before their number")
     first = chunk.content + used

@@ -17,7 +17,8 @@ from crc32c import crc32c
 from numpy.typing import NDArray
 
 from devices.recording.xdf_header import FORMATS
-from devices.recording.xdf_index import Places, StreamIndex, damaged
+from devices.recording.xdf_heads import damaged
+from devices.recording.xdf_index import Places, StreamIndex
 
 __all__ = [
     "MAX_STAMP_S",
