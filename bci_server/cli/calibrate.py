@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,10 @@ from bci_server.cli.session_recordings import (
 )
 
 if TYPE_CHECKING:
+    from bci_server.config import Session
+    from bci_server.evaluation.groups import Source
     from decoders.artifact import Artifact
+    from decoders.gathering import Progress
 
 __all__ = ["calibrate"]
 
@@ -96,9 +100,7 @@ def calibrate(
     if not recording:
         raise CommandError("name at least one RECORDING, or --live on a running server")
     from bci_server.config import load_session
-    from bci_server.evaluation.groups import numbered
     from decoders.artifact import Artifact
-    from decoders.decoder import OfSessions
 
     described = load_session(session)
     folder = output or described.model
@@ -106,35 +108,45 @@ def calibrate(
         raise CommandError(f"{folder} is there already; add --replace to overwrite it")
     found = sources(described, recording, (stream, markers), (person_pattern, session_pattern))
     parent = None if model_before is None else Artifact.load(model_before)
-    target = described.target.channels if described.target else ()
     checkpoints = folder.with_name(f"{folder.name}.training")
-    devices = [source.device for source in found]
-    if pseudo_labels and (parent is None or len(devices) != 1):
+    if pseudo_labels and (parent is None or len(found) != 1):
         raise CommandError("--pseudo-labels needs --from MODEL and one RECORDING")
     with activity(shown=not as_json) as tell:
-        from decoders.calibration import calibrate as fit
-        from decoders.recalibration import recalibrated
-
         if pseudo_labels and parent is not None:
-            model = recalibrated(
-                described.pipeline, described.decoder, devices[0], parent, progress=tell
-            )
+            from decoders.recalibration import recalibrated
+
+            one = found[0].device
+            model = recalibrated(described.pipeline, described.decoder, one, parent, progress=tell)
         else:
-            model = fit(
-                described.pipeline,
-                described.decoder,
-                devices,
-                target,
-                tell,
-                checkpoints,
-                sessions=numbered(found) if isinstance(described.decoder, OfSessions) else (),
-                parent=parent,
-            )
+            model = _fit(described, found, parent, checkpoints, tell)
     model.save(folder, replace=replace)
     if checkpoints.exists():
         shutil.rmtree(checkpoints)
     summary = _summary(folder, model)
     write_json(summary) if as_json else _show(summary)
+
+
+def _fit(
+    described: Session,
+    found: Sequence[Source],
+    parent: Artifact | None,
+    checkpoints: Path,
+    tell: Progress,
+) -> Artifact:
+    from bci_server.evaluation.groups import numbered
+    from decoders.calibration import calibrate as fit
+    from decoders.decoder import OfSessions
+
+    return fit(
+        described.pipeline,
+        described.decoder,
+        [source.device for source in found],
+        described.target.channels if described.target else (),
+        tell,
+        checkpoints,
+        sessions=numbered(found) if isinstance(described.decoder, OfSessions) else (),
+        parent=parent,
+    )
 
 
 def _summary(folder: Path, model: Artifact) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bci_server.children import EngineChild
     from bci_server.control import EngineMessage
     from bci_server.wire import StatusMessage
+    from decoders.gathering import Progress
 
 __all__ = ["record"]
 
@@ -83,7 +84,6 @@ def record(
     if not (model or described.model).exists():
         note(f"There is no model at {model or described.model}: nothing is decoded, only recorded.")
     # What is wrong is said before anything starts.
-    served = Served(described.name, session, model=model, record=given)
     where = described.with_record(given).record
     assert where is not None
     served = Served(described.name, session, model=model, record=given)
@@ -135,7 +135,6 @@ def _watch(engine: EngineChild, duration_s: float | None, *, shown: bool) -> _Wa
 
     from bci_server.control import EngineMessage
     from bci_server.link.frames import Frames
-    from bci_server.wire import StatusMessage
 
     watched, frames = _Watched(), Frames()
     decode = msgspec.msgpack.Decoder(EngineMessage).decode
@@ -148,19 +147,14 @@ def _watch(engine: EngineChild, duration_s: float | None, *, shown: bool) -> _Wa
             selector.register(interrupted, selectors.EVENT_READ)
             while True:
                 ready = {key.fileobj for key, _ in selector.select(_LOOK_S)}
-                is_enough = False
-                if interrupted in ready:
+                is_enough = interrupted in ready
+                if is_enough:
                     interrupted.recv(4096)
-                    is_enough = True
                 if line in ready:
                     if not (data := line.recv(65536)):
                         break
-                    for message in map(decode, frames.feed(data)):
-                        watched.take(message)
-                        if isinstance(message, StatusMessage):
-                            seconds = _seconds(message)
-                            tell(watched.file or message.reason, 1.0 + seconds)
-                            is_enough |= duration_s is not None and seconds >= duration_s
+                    seconds = _take(watched, map(decode, frames.feed(data)), tell)
+                    is_enough |= duration_s is not None and seconds >= duration_s
                 assert engine.process is not None
                 if not ready and engine.process.poll() is not None:
                     break  # it died before it took the line, which then never ends
@@ -177,6 +171,19 @@ def _watch(engine: EngineChild, duration_s: float | None, *, shown: bool) -> _Wa
         # Asked so early that it could not say goodbye yet; nothing was recorded.
         watched.state, watched.reason = "ended", "interrupted before it began"
     return watched
+
+
+def _take(watched: _Watched, messages: Iterable[EngineMessage], tell: Progress) -> float:
+    """Take messages in and show them; return how many seconds are recorded by them."""
+    from bci_server.wire import StatusMessage
+
+    seconds = 0.0
+    for message in messages:
+        watched.take(message)
+        if isinstance(message, StatusMessage):
+            seconds = max(seconds, _seconds(message))
+            tell(watched.file or message.reason, 1.0 + _seconds(message))
+    return seconds
 
 
 def _seconds(status: StatusMessage) -> float:
