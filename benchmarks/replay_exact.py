@@ -19,13 +19,12 @@ import os
 import select
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -38,23 +37,20 @@ from bci_server.engine import conduct
 from bci_server.link.engine_end import EngineEnd
 from bci_server.link.frames import frame
 from bci_server.replay import Replayed, recorded_session, replay
-from decoders.artifact import Artifact
-from decoders.calibration import calibrate
-from decoders.decoder import Training
-from decoders.describe import describe, describe_pipeline
 from devices.adapters.lsl import Lsl
-from devices.adapters.recording import Recording
 from devices.adapters.replay import Replay
-from devices.adapters.simulator_eeg import SimulatorEeg
 from devices.clock import MONOTONIC, Clock
 from devices.device import Device, Health, Stream
 from devices.discovery import StreamMatch
 from devices.liblsl import LslConfig
 from devices.outlet import Publisher, forward
 from devices.recording.recorded import Recorded
-from devices.signal import Chunk, Marker, Signal
+from devices.signal import Chunk, Marker
 
-_LSL_SPEED = 40.0
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.replay_sources import LSL_SPEED, Source, sources
+
 _LOOK_S = 60.0
 
 
@@ -146,16 +142,6 @@ def _before(stamps: NDArray[np.float64] | None, at: int) -> NDArray[np.float64] 
 
 
 @dataclass(frozen=True)
-class Source:
-    """Something to run sessions on: a session without its record section, and its device."""
-
-    name: str
-    session: Session
-    device: Callable[[int], Device]
-    over_lsl: bool = False
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What came of one session."""
 
@@ -166,25 +152,6 @@ class Outcome:
     n_markers: int
     n_events: int
     n_chunks: int
-
-
-def sources(data: Path, folder: Path) -> list[Source]:
-    """Return what sessions are run on, each with its model."""
-    eight = simulator(folder)
-    eeg = _eeg(data, folder)
-    return [
-        eight,
-        eeg,
-        spikes(data, folder),
-        clock_resets(data, folder),
-        over_lsl(eight),
-        over_lsl(eeg),
-    ]
-
-
-def over_lsl(source: Source) -> Source:
-    """Return the same sessions on what is sent over LSL."""
-    return replace(source, name=f"{source.name} over LSL", over_lsl=True)
 
 
 def one_session(source: Source, seed: int, folder: Path) -> Outcome:
@@ -291,7 +258,7 @@ def _sent(device: Device, name: str) -> Iterator[threading.Event]:
 
     def send() -> None:
         with device.open() as stream:
-            publisher = Publisher(stream, name, speed=_LSL_SPEED)
+            publisher = Publisher(stream, name, speed=LSL_SPEED)
             try:
                 publisher.wait_for_consumers(_LOOK_S)
                 forward(stream, publisher, stop)
@@ -318,135 +285,6 @@ def _isolated_lsl() -> Iterator[None]:
         config.flush()
         os.environ["LSLAPICFG"] = config.name
         yield
-
-
-_TAIL = "\n[safety]\nstall_ms = 2000\nttl_ms = 3000\nlease_ms = 5000\n"
-
-
-def _described(name: str, folder: Path, body: str) -> Session:
-    text = f'name = "{name}"\n[device]\nkind = "simulator_eeg"\n{body}'
-    return parse_session(text.replace("MODEL", str(folder / f"model-{name}")), folder)
-
-
-def simulator(folder: Path) -> Source:
-    """Return sessions on a simulated EEG of eight channels."""
-
-    def device(seed: int) -> SimulatorEeg:
-        return SimulatorEeg(
-            n_channels=8, seed=seed, duration_s=40.0, trial_s=1.0, pause_s=0.5, speed=_LSL_SPEED
-        )
-
-    body = """
-        [blocks]
-        hop_s = 0.1
-        [[stages]]
-        kind = "bandpass"
-        low_hz = 8.0
-        high_hz = 30.0
-        [[stages]]
-        kind = "covariance"
-        window_s = 0.5
-        [decoder]
-        kind = "tangent_space"
-        model = "MODEL"
-        [trials]
-        labels = { left = "left", right = "right" }
-        start_s = 0.5
-        end_s = 1.0
-    """
-    session = _described("simulator", folder, body + _TAIL)
-    fit = replace(device(999), speed=math.inf)
-    calibrate(session.pipeline, session.decoder, [fit]).save(session.model)
-    return Source("simulator", session, device)
-
-
-def _eeg(data: Path, folder: Path) -> Source:
-    runs = ("S001R05", "S001R06", "S001R09", "S001R10")
-
-    def device(seed: int) -> Recording:
-        file = data / "eegmmi_s001" / f"{runs[seed % len(runs)]}.edf"
-        return Recording(str(file), speed=_LSL_SPEED)
-
-    example = Path(__file__).resolve().parents[1] / "examples/sessions/motor_imagery.toml"
-    text = example.read_text().replace("models/motor_imagery", str(folder / "model-eeg")) + _TAIL
-    session = parse_session(text, folder)
-    fit = replace(device(0), speed=math.inf)
-    calibrate(session.pipeline, session.decoder, [fit]).save(session.model)
-    return Source("eegmmi_s001", session, device)
-
-
-def spikes(data: Path, folder: Path) -> Source:
-    """Return sessions on a macaque's spikes."""
-    file = folder / "m1.xdf"
-    root = Path(__file__).resolve().parents[1]
-    script = root / "examples" / "datasets" / "m1_stevenson.py"
-    archive = data / "m1_stevenson" / "stevenson_first70.npz"
-    environment = os.environ | {"PYTHONPATH": str(root)}
-    command = [sys.executable, script, archive, file, "--to", "0.3"]
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-
-    def device(seed: int) -> Recording:
-        return Recording(
-            str(file), stream="spikes", truth="velocity", speed=_LSL_SPEED, chunk_s=0.2,
-            start_s=float(seed % 60),
-        )  # fmt: skip
-
-    body = """
-        [blocks]
-        hop_s = 0.05
-        [decoder]
-        kind = "kalman"
-        model = "MODEL"
-        [target]
-        stream = "velocity"
-    """
-    session = _described("spikes", folder, body + _TAIL)
-    fit = replace(device(0), speed=math.inf, start_s=0.0)
-    calibrate(session.pipeline, session.decoder, [fit]).save(session.model)
-    return Source("m1_stevenson", session, device)
-
-
-def clock_resets(data: Path, folder: Path) -> Source:
-    """Return sessions on a recording whose clock was reset."""
-    file = data / "xdf_lsl" / "clock_resets.xdf"
-
-    def device(seed: int) -> Recording:
-        return Recording(str(file), stream="BioSemi", speed=100.0, chunk_s=0.05)
-
-    body = """
-        [blocks]
-        hop_s = 0.05
-        [[stages]]
-        kind = "log_power"
-        window_s = 0.2
-        [decoder]
-        kind = "lda"
-        model = "MODEL"
-    """
-    session = _described("resets", folder, body + _TAIL)
-    with device(0).open() as stream:
-        signal = stream.signal
-    _save_model(session, signal)
-    return Source("clock_resets", session, device)
-
-
-def _save_model(session: Session, signal: Signal) -> None:
-    """Save a model that was fitted to noise: the file says nothing that could be decoded."""
-    features = session.pipeline.extract(signal).features
-    rng = np.random.default_rng(0)
-    targets = np.arange(200) % 2
-    rows = rng.normal(0, 2, (200, features.n_channels)) + targets[:, None]
-    labels = ("a", "b")
-    training = Training(features, rows, targets, np.arange(200), labels, "")
-    Artifact(
-        decoder=describe(session.decoder),
-        pipeline=describe_pipeline(session.pipeline),
-        signal=signal,
-        labels=labels,
-        unit="",
-        weights=session.decoder.fit(training),
-        training_sha256="",
-    ).save(session.model)
 
 
 if __name__ == "__main__":

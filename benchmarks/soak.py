@@ -26,7 +26,8 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.fault_line import DEEDS, FaultLine, running  # noqa: E402 - found by the line above
+from benchmarks.fault_deeds import DEEDS  # noqa: E402 - found by the line above
+from benchmarks.fault_line import FaultLine, running  # noqa: E402 - found by the line above
 from benchmarks.line import lsl_of_its_own  # noqa: E402
 from benchmarks.safety_faults import Tally, plan  # noqa: E402
 

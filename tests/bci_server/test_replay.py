@@ -13,14 +13,8 @@ from bci_server.cli.outcome import CommandError
 from bci_server.config import parse_session
 from bci_server.evaluation.compare import compare
 from bci_server.replay import recorded_session, replay
-from benchmarks.replay_exact import (
-    clock_resets,
-    one_session,
-    over_lsl,
-    run_session,
-    simulator,
-    spikes,
-)
+from benchmarks.replay_exact import one_session, run_session
+from benchmarks.replay_sources import clock_resets, over_lsl, simulator, spikes
 from decoders.artifact import Artifact, ArtifactError
 from decoders.calibration import calibrate
 from decoders.stage import Mismatch

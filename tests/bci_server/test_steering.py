@@ -6,7 +6,8 @@ from bci_server.config import BadSession, parse_session
 from bci_server.control import Answer, SteerReplay
 from bci_server.steering import from_start, steer
 from bci_server.wire import PredictionMessage, StatusMessage
-from benchmarks.replay_exact import run_session, simulator
+from benchmarks.replay_exact import run_session
+from benchmarks.replay_sources import simulator
 from tests.bci_server.scripted import ScriptedStream
 from tests.bci_server.test_engine import WAIT_S, start
 from tests.bci_server.test_supervisor import runtime, serve
