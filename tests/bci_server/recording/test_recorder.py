@@ -1,8 +1,4 @@
-import errno
-import os
 import subprocess
-import threading
-from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -10,7 +6,7 @@ import pytest
 from bci_server.control import Mark, Shutdown, StartRecording, StopRecording
 from bci_server.loop import About, Loop
 from bci_server.recording.items import Content
-from bci_server.recording.names import Record, create_file
+from bci_server.recording.names import Record
 from bci_server.recording.recorder import Recorder
 from bci_server.recording.state import RecordingRefused
 from bci_server.safety.gate import Shape
@@ -24,11 +20,9 @@ from decoders.trials import Trials
 from devices.adapters.lsl import Lsl
 from devices.clock import MONOTONIC, ManualClock
 from devices.discovery import StreamMatch
-from devices.recording.checked_file import CheckedFile
-from devices.recording.checksums import read_checksums
 from devices.recording.recorded import Recorded
 from devices.recording.verify import verify
-from devices.signal import Chunk, Marker, Signal
+from devices.signal import Chunk, Marker
 from tests.bci_server.scripted import SIGNAL, ScriptedControls, ScriptedStream, samples
 from tests.devices.lsl_sender import Sender, unique
 from tests.devices.recording.recordings import load
@@ -251,124 +245,6 @@ def test_a_folder_that_cannot_be_written_is_refused_with_its_name(tmp_path):
     bench.recorder.close("ended", "", WAIT_S)
 
 
-class Disk:
-    """Makes files on a disk that stalls or fails when it is told to."""
-
-    def __init__(self):
-        self.flows = threading.Event()
-        self.flows.set()
-        self.error = None
-
-    def create(self, record, task):
-        disk = self
-
-        class File(CheckedFile):
-            def put(self, piece):
-                assert disk.flows.wait(WAIT_S)
-                if disk.error is not None:
-                    raise OSError(disk.error, os.strerror(disk.error))
-                super().put(piece)
-
-        with create_file(record, task) as made:
-            path = made.path
-        return File(path.with_name(path.name.replace("_run-", "_run-1")))
-
-
-def feed(recorder, first, n_chunks, signal, n=500):
-    """Feed chunks, each with a marker that tells which it is."""
-    for i in range(n_chunks):
-        start = first + i * n
-        values = np.full((n, signal.n_channels), float(start), np.float32)
-        chunk = Chunk(np.arange(start, start + n) / 1e3, values)
-        recorder.take(chunk, None, (Marker(start / 1e3, str(start)),), (), None, 0.0)
-        recorder.turn(0.0)
-
-
-def feed_and_wait(recorder, first, n_chunks, signal):
-    """Feed chunks of ten, and wait until all of them have come to the disk."""
-    feed(recorder, first, n_chunks, signal, 10)
-    told = threading.Event()
-    recorder.start(lambda result: told.set())  # answered when all before it is done
-    assert told.wait(WAIT_S)
-
-
-def wide(tmp_path, disk, clock=MONOTONIC):
-    signal = Signal(1000.0, tuple(f"c{i}" for i in range(256)), "uV")
-    record = Record(participant="P01", folder=str(tmp_path), buffer_s=1.0)
-    content = Content("wide", "amp", signal)
-    return signal, Recorder(record, content, clock, disk.create)
-
-
-def test_a_disk_that_stalls_costs_samples_but_not_the_loop_and_the_loss_is_told(tmp_path):
-    disk = Disk()
-    signal, recorder = wide(tmp_path, disk)
-    path = recorder.start_and_wait(WAIT_S)
-    disk.flows.clear()
-    feed(recorder, 0, 40, signal)  # 20 s of samples into a ring of 8 MB: none of this may wait
-    state = recorder.state
-    assert state.n_lost > 0
-    assert {"recording_disk_slow", "recording_lost_samples"} <= set(state.alarms)
-    disk.flows.set()
-    recorder.close("ended", "", WAIT_S)
-    assert verify(path).verdict == "clean"
-    kept = load(path)["wide"]["time_series"][:, 0]
-    (lost,) = [e for e in Recorded.open(path).log() if e["log"] == "lost"]
-    assert lost["n"] == state.n_lost == 40 * 500 - len(kept)
-    assert lost["first"] == len(kept)
-    assert "slow" in lost["why"]
-    assert load(path)["wide markers"]["time_series"] == [[str(500 * i)] for i in range(40)]
-
-
-@pytest.mark.parametrize(
-    ("error", "alarm"),
-    [(errno.ENOSPC, "recording_disk_full"), (errno.EIO, "recording_disk_gone")],
-)
-def test_a_disk_that_fails_and_comes_back_leaves_a_whole_file_that_says_what_is_missing(
-    tmp_path, error, alarm
-):
-    disk, clock = Disk(), ManualClock()
-    signal, recorder = wide(tmp_path, disk, clock)
-    path = recorder.start_and_wait(WAIT_S)
-    feed_and_wait(recorder, 0, 5, signal)
-    disk.error = error
-    feed_and_wait(recorder, 50, 5, signal)
-    assert recorder.state.alarms == (alarm, "recording_lost_samples")
-    assert recorder.state.n_lost == 50
-    disk.error = None
-    clock.advance(2.0)
-    feed_and_wait(recorder, 100, 5, signal)
-    assert recorder.state.alarms == ("recording_lost_samples",)
-    recorder.close("ended", "", WAIT_S)
-    assert verify(path).verdict == "clean"
-    (lost,) = [e for e in Recorded.open(path).log() if e["log"] == "lost"]
-    assert (lost["first"], lost["n"]) == (50, 50)
-    markers = load(path)["wide markers"]["time_series"]
-    assert sorted(int(m[0]) for m in markers) == list(range(0, 150, 10))
-    assert [fed.first for fed in Recorded.open(path).turns()] == [
-        *range(0, 50, 10),
-        *range(100, 150, 10),
-    ]
-
-
-def test_what_one_recording_lost_is_not_told_in_the_next(tmp_path):
-    disk, clock = Disk(), ManualClock()
-    signal, recorder = wide(tmp_path, disk, clock)
-
-    def lose(first, path):
-        feed_and_wait(recorder, first, 1, signal)
-        disk.error = errno.EIO
-        feed_and_wait(recorder, first + 10, 1, signal)
-        disk.error = None
-        ended = SimpleQueue()
-        recorder.stop(ended.put)
-        assert ended.get(timeout=WAIT_S) == path
-        return [int(m[0]) for m in load(path)["wide markers"]["time_series"]]
-
-    assert lose(0, recorder.start_and_wait(WAIT_S)) == [0, 10]
-    assert lose(20, recorder.start_and_wait(WAIT_S)) == [20, 30]
-    recorder.close("ended", "", WAIT_S)
-
-
 @pytest.fixture
 def tiny_disk(tmp_path):
     """A file system of 256 KiB."""
@@ -413,59 +289,6 @@ def test_a_disk_that_is_nearly_full_raises_an_alarm(tmp_path):
 def test_closing_what_never_began_leaves_nothing(tmp_path):
     bench = Bench(tmp_path, [])
     bench.recorder.close("ended", "", WAIT_S)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_further_streams_are_recorded_as_they_are(tmp_path, lsl):
-    eyes = Sender(lsl, unique("eyes"), rate_hz=60.0, format="int16", labels=["x", "y"])
-    keys = lsl.StreamOutlet(lsl.StreamInfo(unique("keys"), "Markers", 1, 0.0, "string", "keys-1"))
-    names = (eyes.outlet.get_info().name(), keys.get_info().name())
-    record = Record(participant="P01", folder=str(tmp_path), streams=names)
-    recorder = Recorder(record, Content("demo", "amp", SIGNAL), MONOTONIC)
-    path = recorder.start_and_wait(WAIT_S)
-    eyes.wait()
-    assert keys.wait_for_consumers(WAIT_S)
-    values = np.arange(200).reshape(100, 2)
-    eyes.push(values, 5000 + np.arange(100) / 60)
-    keys.push_sample(["naïve ✓"], 5001.5)
-    reader_deadline_s = MONOTONIC.now() + WAIT_S
-    while recorded_samples(path) < 101:
-        assert MONOTONIC.now() < reader_deadline_s
-        MONOTONIC.sleep_until(MONOTONIC.now() + 0.05)  # another thread writes the file
-    recorder.close("ended", "", WAIT_S)
-    assert recorder.state.alarms == ()
-    assert verify(path).verdict == "clean"
-    streams = load(path)
-    seen = streams[names[0]]
-    assert seen["time_series"].dtype == np.int16
-    np.testing.assert_array_equal(seen["time_series"], values)
-    np.testing.assert_array_equal(seen["time_stamps"], 5000 + np.arange(100) / 60)
-    channels = seen["info"]["desc"][0]["channels"][0]["channel"]
-    assert [c["label"][0] for c in channels] == ["x", "y"]
-    assert len(seen["clock_times"]) >= 1
-    pressed = streams[names[1]]
-    assert (pressed["time_series"], pressed["time_stamps"].tolist()) == ([["naïve ✓"]], [5001.5])
-    assert pressed["info"]["source_id"] == ["keys-1"]
-
-
-def recorded_samples(path):
-    sums = read_checksums(path)
-    further = np.isin(sums.records["stream"], [s.number for s in verify(path).streams[-2:]])
-    return int(sums.records["n_samples"][further].sum())
-
-
-def test_a_required_stream_that_is_missing_is_named_and_nothing_is_made(tmp_path, lsl):
-    eyes = Sender(lsl, unique("there"))
-    there = eyes.outlet.get_info().name()
-    record = Record(
-        participant="P01", folder=str(tmp_path), streams=("nobody", there, "nobody-else")
-    )
-    recorder = Recorder(record, Content("demo", "amp", SIGNAL), MONOTONIC)
-    with pytest.raises(RecordingRefused, match=r"'nobody', 'nobody-else'") as caught:
-        recorder.start_and_wait(WAIT_S)
-    assert there in str(caught.value)
-    assert "[record]" in caught.value.fix
-    recorder.close("ended", "", WAIT_S)
     assert list(tmp_path.iterdir()) == []
 
 
