@@ -12,8 +12,10 @@ from bci_server.cli.outcome import CommandError, Exit
 from bci_server.cli.screen import activity, results, write_json
 
 if TYPE_CHECKING:
+    from bci_server.config import Session
     from bci_server.evaluation.compare import Comparison
     from bci_server.replay import Replayed
+    from decoders.artifact import Artifact
     from decoders.pipeline import Run
 
 __all__ = ["replay"]
@@ -49,24 +51,16 @@ def replay(
 
     Ends with 1 if it did not.
     """
-    from bci_server.replay import recorded_session, taught
     from bci_server.replay import replay as run
-    from decoders.artifact import Artifact, ArtifactError
+    from bci_server.replay import taught
+    from decoders.artifact import Artifact
     from decoders.version_folder import VersionFolder
     from devices.adapters.replay import Replay
 
     if keep is not None and keep.exists():
         raise CommandError(f"{keep} is there already; name a new folder")
     device = Replay(str(file), _speed(speed))
-    try:
-        session, artifact = recorded_session(file, model)
-    except ArtifactError as e:
-        if model is not None:
-            raise
-        raise CommandError(
-            f"{e}\nThe recorded session names its model relative to its own folder: go there, or "
-            "say where it is with --model"
-        ) from e
+    session, artifact = _recorded(file, model)
     with activity(shown=not as_json) as tell:
         learned: list[Artifact] = []
 
@@ -92,6 +86,21 @@ def replay(
             _show_comparison(comparison)
     if not replayed.is_equal:
         raise typer.Exit(Exit.FAILED)
+
+
+def _recorded(file: Path, model: Path | None) -> tuple[Session, Artifact]:
+    from bci_server.replay import recorded_session
+    from decoders.artifact import ArtifactError
+
+    try:
+        return recorded_session(file, model)
+    except ArtifactError as e:
+        if model is not None:
+            raise
+        raise CommandError(
+            f"{e}\nThe recorded session names its model relative to its own folder: go there, or "
+            "say where it is with --model"
+        ) from e
 
 
 def _speed(text: str) -> float:

@@ -69,26 +69,7 @@ async def run(settings: Settings, listen_fd: int, supervisor_fd: int) -> None:
     """
     directory = Directory(key=settings.seal_key)
     supervisor = SupervisorLink(supervisor_fd, directory.apply)
-    services = Services(
-        directory=directory,
-        tokens=settings.load_tokens()[0],
-        supervisor=supervisor,
-        discover=Discovery(),
-        models=settings.models,
-        recordings=settings.recordings,
-        doors=settings.doors(),
-        tickets=Tickets(),
-        crowd=Crowd(settings.max_clients),
-    )
-    config = server_config(services, settings)
-    try:
-        config.load()
-    except OSError as e:  # of ssl, too
-        raise BadSetting(
-            f"BCI_TLS_CERTIFICATE={settings.tls_certificate} and BCI_TLS_KEY={settings.tls_key} "
-            f"cannot be used: {e}"
-        ) from e
-    server = uvicorn.Server(config)
+    server = _server(_services(settings, directory, supervisor), settings)
     watching = asyncio.create_task(supervisor.run(), name="supervisor")
     breaking = asyncio.create_task(directory.broke.wait(), name="broken lines")
     favour()  # its watch over the engines is a layer of safety
@@ -110,6 +91,32 @@ async def run(settings: Settings, listen_fd: int, supervisor_fd: int) -> None:
         raise directory.broken
     if not watching.cancelled():
         watching.result()
+
+
+def _services(settings: Settings, directory: Directory, supervisor: SupervisorLink) -> Services:
+    return Services(
+        directory=directory,
+        tokens=settings.load_tokens()[0],
+        supervisor=supervisor,
+        discover=Discovery(),
+        models=settings.models,
+        recordings=settings.recordings,
+        doors=settings.doors(),
+        tickets=Tickets(),
+        crowd=Crowd(settings.max_clients),
+    )
+
+
+def _server(services: Services, settings: Settings) -> uvicorn.Server:
+    config = server_config(services, settings)
+    try:
+        config.load()
+    except OSError as e:  # of ssl, too
+        raise BadSetting(
+            f"BCI_TLS_CERTIFICATE={settings.tls_certificate} and BCI_TLS_KEY={settings.tls_key} "
+            f"cannot be used: {e}"
+        ) from e
+    return uvicorn.Server(config)
 
 
 async def _first(*tasks: asyncio.Task[Any]) -> None:
