@@ -7,6 +7,9 @@ from typing import Any
 
 __all__ = ["score_lines"]
 
+_MOST_CLASSES = 12
+"""Of more classes than fit beside each other, only the mistakes are listed."""
+
 
 def score_lines(metrics: Mapping[str, Any]) -> list[str]:
     """Return the lines that say how good decoded is, how good chance would be, how sure that is."""
@@ -31,14 +34,52 @@ def _class_lines(metrics: Mapping[str, Any]) -> list[str]:
         f"(95 % interval {low:.1%} to {high:.1%}), chance {metrics['chance']:.1%}"
     ]
     if "p_value" in metrics:
-        lines[0] += f", p = {metrics['p_value']:.2g}"
+        p = metrics["p_value"]
+        lines[0] += f", p = {p:.2g}" if p >= 1e-12 else ", p < 1e-12"
     if "auc" in metrics:
         lines.append(f"AUC {metrics['auc']:.3f}")
         if "auc_ci95" in metrics:  # models of before have none
             low, high = metrics["auc_ci95"]
             lines[-1] += f" (95 % interval {low:.3f} to {high:.3f}), chance 0.5"
-    lines += _uncertainty_lines(metrics)
+    lines += _decision_lines(metrics) + _uncertainty_lines(metrics)
+    if len(metrics["labels"]) > _MOST_CLASSES:
+        return lines + _mistake_lines(metrics["labels"], metrics["confusion"])
     return lines + _confusion_lines(metrics["labels"], metrics["confusion"])
+
+
+def _decision_lines(metrics: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if metrics.get("mean_decision_s") is not None:
+        lines.append(f"decided {metrics['mean_decision_s']:.2f} s after the cue in the mean")
+    if (stopping := metrics.get("stopping")) and stopping["mean_s"] is not None:
+        lines.append(
+            f"stopping at an error of {stopping['error']:g}, on trials that it was learned on: "
+            f"{stopping['accuracy']:.1%} right, {stopping['mean_s']:.2f} s after the cue in the "
+            "mean"
+        )
+    if spelled := metrics.get("spelled"):
+        text, truth = (_written(spelled[key]) for key in ("text", "wanted"))
+        lines.append(f"spelled {text}, wanted {truth}")
+        if spelled["mean_s"] is not None:
+            lines[-1] += (
+                f"; {spelled['mean_s']:.1f} s and {spelled['mean_flashes']:.0f} flashes a "
+                "character in the mean"
+            )
+    activations = metrics.get("false_activations")
+    if activations and activations["per_minute"] is not None:
+        lines.append(
+            f"{activations['per_minute']:.1f} false activations a minute in "
+            f"{activations['minutes']:.1f} minutes without a trial (a class at "
+            f"{activations['threshold']:g} or more for {activations['dwell_s']:g} s)"
+        )
+    return lines
+
+
+def _written(characters: Sequence[str]) -> str:
+    """Return characters as one word; a dash stands for what is not known."""
+    return ("" if max(map(len, characters), default=0) < 2 else " ").join(
+        character or "–" for character in characters
+    )
 
 
 def _uncertainty_lines(metrics: Mapping[str, Any]) -> list[str]:
@@ -73,6 +114,17 @@ def _confusion_lines(labels: Sequence[str], confusion: Sequence[Sequence[int]]) 
         for label, row in zip(labels, confusion, strict=True)
     ]
     return [f"{'cued':>{width}} │ {head}   (decided)", *rows]
+
+
+def _mistake_lines(labels: Sequence[str], confusion: Sequence[Sequence[int]]) -> list[str]:
+    columns = [*labels, "nothing"]
+    wrong = [
+        f"{label} → {decided}" + (f" ({n} times)" if n > 1 else "")
+        for label, row in zip(labels, confusion, strict=True)
+        for decided, n in zip(columns, row, strict=True)
+        if n and decided != label
+    ]
+    return [f"cued → decided, where that was wrong: {', '.join(wrong)}"] if wrong else []
 
 
 def _speech_lines(metrics: Mapping[str, Any]) -> list[str]:
