@@ -50,6 +50,7 @@ MU_BETA = {"kind": "bandpass", "low_hz": 8.0, "high_hz": 30.0}
 COVARIANCE = {"kind": "covariance", "window_s": 2.0}
 RECENTRED = {"kind": "recentre", "calibration_s": 0.0, "time_constant_s": math.inf}
 POWERS = (MU_BETA, {"kind": "log_power", "window_s": 2.0})
+EIGHTY_A_SECOND = {"kind": "window", "window_s": 2.0, "step": 2}  # as in the networks' session
 ON_POWERS = ("lda", "logistic", "svm", "naive_bayes", "perceptron", "mlp", "tree")
 
 IMAGERY = (
@@ -68,7 +69,7 @@ IMAGERY = (
     Variant("fbcsp", {"kind": "fbcsp"}, ({"kind": "filter_bank_covariance", "window_s": 2.0},)),
     Variant("forest on powers", {"kind": "forest"}, POWERS, slow=True),
     *(
-        Variant(kind, {"kind": kind}, (MU_BETA, {"kind": "window", "window_s": 2.0}), slow=True)
+        Variant(kind, {"kind": kind, "epochs": 60}, (MU_BETA, EIGHTY_A_SECOND), slow=True)
         for kind in ("eegnet", "shallow_convnet", "eeg_tcnet")
     ),
 )
