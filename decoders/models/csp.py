@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
+from decoders.discriminants import discriminants
+from decoders.linear import LinearClassification, check_classes, check_width
 from decoders.spd import LogPowers, matrices, n_triangle, power_weights
 from decoders.stage import Mismatch
 from devices.signal import Signal
@@ -24,7 +25,7 @@ class Csp:
     :math:`\ln w_i^T C w_i`, classified by LDA with a shrunk covariance (Blankertz et al.,
     "Optimizing spatial filters for robust EEG single-trial analysis", IEEE Signal Process. Mag.
     25, 2008; more than two classes: Grosse-Wentrup & Buss, IEEE Trans. Biomed. Eng. 55, 2008).
-    Fitted by pyriemann and scikit-learn. Wants a covariance as the last stage.
+    The filters are pyriemann's. Wants a covariance as the last stage.
 
     Parameters
     ----------
@@ -43,7 +44,6 @@ class Csp:
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
         from pyriemann.spatialfilters import CSP
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         check_classes(training)
         full = matrices(training.features)
@@ -54,11 +54,7 @@ class Csp:
             )
         patterns = CSP(nfilter=self.filters, metric="euclid", log=True)
         rows = patterns.fit_transform(full, training.targets)
-        k = len(training.labels)
-        model = LinearDiscriminantAnalysis(
-            solver="lsqr", shrinkage="auto", priors=np.full(k, 1 / k)
-        )
-        weights = linear_weights(model.fit(rows, training.targets))
+        weights = discriminants(rows, training.targets, len(training.labels)).weights()
         return {**weights, "filters": np.asarray(patterns.filters_, np.float64)}
 
     def start(

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
+from decoders.discriminants import discriminants
+from decoders.linear import LinearClassification, check_classes, check_width
 from decoders.spd import LogPowers, matrices, power_weights
 from decoders.stage import Mismatch
 from decoders.window import FLOOR
@@ -54,8 +55,6 @@ class Fbcsp:
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
         check_classes(training)
         bands = _bands(training.signal)
         by_band = [matrices(training.features[:, band]) for band in bands]
@@ -65,10 +64,7 @@ class Fbcsp:
             kept += self._question(training, bands, by_band, training.targets == label)
         powers = np.unique(kept, axis=0)
         rows = np.log(np.maximum(training.features @ powers.T, FLOOR))
-        model = LinearDiscriminantAnalysis(
-            solver="lsqr", shrinkage="auto", priors=np.full(k, 1 / k)
-        )
-        return {**linear_weights(model.fit(rows, training.targets)), "powers": powers}
+        return {**discriminants(rows, training.targets, k).weights(), "powers": powers}
 
     def start(
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights

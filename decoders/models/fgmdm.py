@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from decoders.classification import Classification
 from decoders.decoder import Decoding, Training, Weights
+from decoders.discriminants import discriminants
 from decoders.linear import LinearClassification, check_classes, check_width, softmax
 from decoders.spd import (
     Logarithm,
@@ -73,7 +74,7 @@ class Fgmdm:
         """Fit to `training`."""
         check_classes(training)
         rows, space = self._tangents(matrices(training.features))
-        w = _discriminants(rows, training.targets)
+        w = _directions(rows, training)
         along = rows @ w.T @ np.linalg.pinv(w @ w.T)
         weighing, directions = _whole(w, order(rows.shape[1]))
         weights = self._mapping(space, weighing, directions)
@@ -132,25 +133,9 @@ class Fgmdm:
         }
 
 
-def _discriminants(rows: NDArray[np.float64], targets: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Return the weights of LDA, each class's covariance shrunk: one row a class, or one for two.
-
-    What scikit-learn's solver ``lsqr`` gives, by Cholesky instead of singular values: those of
-    the 2,080 coordinates of 64 channels take a quarter of a minute.
-    """
-    from scipy.linalg import cho_factor, cho_solve
-    from sklearn.covariance import ledoit_wolf
-
-    classes, counts = np.unique(targets, return_counts=True)
-    covariance = np.zeros((rows.shape[1], rows.shape[1]))
-    for k, n in zip(classes, counts, strict=True):
-        part = rows[targets == k]
-        scale = part.std(axis=0)
-        scale[scale == 0] = 1.0
-        shrunk, _ = ledoit_wolf((part - part.mean(axis=0)) / scale)
-        covariance += n / len(rows) * scale[:, np.newaxis] * shrunk * scale
-    means = np.stack([rows[targets == k].mean(axis=0) for k in classes])
-    w = np.asarray(cho_solve(cho_factor(covariance), means.T).T, np.float64)
+def _directions(rows: NDArray[np.float64], training: Training) -> NDArray[np.float64]:
+    """Return what tells the classes apart: a row for each, or one for two."""
+    w = discriminants(rows, training.targets, len(training.labels), by_size=True).coef
     return w[1:] - w[:1] if len(w) == 2 else w
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
+from decoders.discriminants import Shrinkage, discriminants
+from decoders.linear import LinearClassification, check_classes, check_width
 from devices.signal import Signal
 
 __all__ = ["Lda"]
@@ -24,7 +23,8 @@ class Lda:
     log-odds are linear: :math:`\mu_k^T \Sigma^{-1} x - \mu_k^T \Sigma^{-1} \mu_k / 2 +
     \ln \pi_k`. The covariance is shrunk by Ledoit and Wolf's formula, which is what makes LDA
     work on few trials (Blankertz et al., "Single-trial analysis and classification of ERP
-    components", NeuroImage 56, 2011). Fitted by scikit-learn.
+    components", NeuroImage 56, 2011). The solution is that of
+    scikit-learn's solver ``lsqr``.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Lda:
 
     task: ClassVar[Literal["classes"]] = "classes"
 
-    shrinkage: float | Literal["auto"] = "auto"
+    shrinkage: Shrinkage = "auto"
 
     def __post_init__(self) -> None:
         if self.shrinkage != "auto" and not 0 <= self.shrinkage <= 1:
@@ -42,20 +42,15 @@ class Lda:
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
         check_classes(training)
-        model = LinearDiscriminantAnalysis(
-            solver="lsqr",
-            shrinkage=self.shrinkage,
-            priors=np.full(len(training.labels), 1 / len(training.labels)),
+        found = discriminants(
+            training.features, training.targets, len(training.labels), self.shrinkage
         )
-        weights = linear_weights(model.fit(training.features, training.targets))
+        weights = found.weights()
         if training.features.shape[1] > _MOST_TO_ADAPT:
             return weights
         # Not needed to decode, but to go on learning: see `decoders.adapt.recursive_lda`.
-        means, covariance = np.asarray(model.means_), np.asarray(model.covariance_)
-        return {**weights, "means": means, "covariance": covariance}
+        return {**weights, "means": found.means, "covariance": found.covariance}
 
     def start(
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights

@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from decoders.decoder import Decoding, Training, Weights
+from decoders.discriminants import discriminants
 from decoders.epochs import epochs, n_epoch_channels
-from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
+from decoders.linear import LinearClassification, check_classes, check_width
 from decoders.stage import Mismatch
 from devices.signal import Signal
 
@@ -24,7 +25,7 @@ class Xdawn:
     response to that of all epochs, :math:`w^T \bar X \bar X^T w / w^T C w`; their time courses
     are classified by LDA with a shrunk covariance (Rivet et al., "xDAWN algorithm to enhance
     evoked potentials: application to brain-computer interface", IEEE Trans. Biomed. Eng. 56,
-    2009). Fitted by pyriemann and scikit-learn. Wants `epoch` as the last stage.
+    2009). The filters are pyriemann's. Wants `epoch` as the last stage.
 
     Parameters
     ----------
@@ -43,7 +44,6 @@ class Xdawn:
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
         from pyriemann.spatialfilters import Xdawn as Filters
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         check_classes(training)
         n_channels = n_epoch_channels(training.signal)
@@ -56,9 +56,8 @@ class Xdawn:
         model = Filters(nfilter=self.filters).fit(whole, training.targets)
         filters = np.asarray(model.filters_, np.float64)
         k = len(training.labels)
-        lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(k, 1 / k))
         seen = (filters @ whole).reshape(len(whole), -1)
-        weights = linear_weights(lda.fit(seen, training.targets))
+        weights = discriminants(seen, training.targets, k).weights()
         # What is linear after what is linear is linear: the filters go into the weights.
         coef = np.asarray(weights["coef"], np.float64).reshape(k, len(filters), -1)
         whole_coef = np.einsum("kft,fc->kct", coef, filters).reshape(k, -1)
