@@ -447,3 +447,4 @@ def test_a_stream_that_is_forgotten_leaves_no_thread(case: Case, bench: Bench) -
     for thread in set(threading.enumerate()) - before:
         thread.join(DEADLINE_S / 3)
         assert not thread.is_alive(), thread.name
+    gc.freeze()  # what is left, libraries for the most part, need not be looked through again

@@ -9,3 +9,4 @@ def _no_streams_left_behind(request):
     yield
     if "lsl" in request.fixturenames:
         gc.collect()
+        gc.freeze()  # what is left, libraries for the most part, need not be looked through again
