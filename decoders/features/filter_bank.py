@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decoders.iir import SosFilter, butterworth
+from decoders.butterworth import butterworth
+from decoders.iir import SosFilter
 from decoders.stage import Step
 from devices.signal import Chunk, Signal
 

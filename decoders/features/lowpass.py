@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from decoders.iir import FilterStep, butterworth
+from decoders.butterworth import butterworth
+from decoders.iir import FilterStep
 from decoders.stage import Step
 from devices.signal import Signal
 

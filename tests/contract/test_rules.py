@@ -28,6 +28,7 @@ from decoders.output import Adapted
 from decoders.pipeline import Pipeline, Run
 from decoders.versions import weights_hash
 from devices.signal import Chunk, Event, Marker
+from tests.contract.forks import HEAVY
 from tests.decoders.adapt.test_recentre import PIPELINE as COVARIANCES
 from tests.decoders.adapt.test_recentre import fitted, samples
 from tests.decoders.drifting import (
@@ -253,5 +254,4 @@ hop_s = {session.pipeline.hop_s}
 pipeline = Pipeline(hop_s, (), stages, trials, None, learning, language=language)
 run = model.run(model.signal, pipeline, {of.__name__}({arguments}))
 """
-    heavy = {"sklearn", "torch", "pyriemann", "mne", "scipy"}
-    assert not heavy & forks.modules_after(script)
+    assert not HEAVY & forks.modules_after(script)
