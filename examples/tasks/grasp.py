@@ -12,7 +12,7 @@ import argparse
 import asyncio
 from dataclasses import dataclass
 
-from bci_server.client import CallRefused, Client, Lost, connect
+from bci_server.client import CallRefused, Client, LeaseLost, Lost, connect
 from bci_server.wire import CommandMessage
 
 _PULSE_WIDTH_US, _RATE_HZ = 200.0, 100.0
@@ -120,15 +120,15 @@ class Grasp:
 
 async def main(url: str, token: str, session: str, most_s: float) -> None:
     """Grasp until the object was held for two seconds, was crushed, or time is over."""
-    async with connect(url, token, session=session) as client, client.armed({"closing": 0.5}):
+    async with connect(url, token, session=session) as client:
         grasp = Grasp(client, Hand(), Touch())
         try:
-            async with asyncio.timeout(most_s):
+            async with asyncio.timeout(most_s), client.armed({"closing": 0.5}):
                 await _play(client, grasp)
         except TimeoutError:
-            print("time is over")
-        except CallRefused as refused:
-            print(f"cannot be felt: {refused}")
+            print("\ntime is over")
+        except (CallRefused, LeaseLost) as refused:
+            print(f"\n{refused}")
     outcome = "crushed" if grasp.is_crushed else f"held for {grasp.held_s:.1f} s"
     print(f"{outcome}; at most {grasp.most_n:.1f} N; felt {grasp.n_stimuli} times")
 
