@@ -24,8 +24,10 @@ leaderboard`](cli.md#bci-leaderboard).
 - In brackets: 95 % interval of the mean over the folds. Control: fitted on permuted labels, or, for
   velocities, the truth turned by 30 s: it must be at chance.
 - Fit: processor seconds of one fit on all recordings. Step: of the decoder alone, on its own rows,
-  one each 20 ms and the core idle between; `--times` takes both anew, for all cells that are there.
-  Empty: scored on a machine that was busy with other things, and not timed yet.
+  one each 20 ms and the core idle between, with the priority of a live run; other work on the
+  machine shows in p99. `--times` takes the steps anew, and the fits but those of networks, for all
+  cells that are there. What more channels take: [classical](classical.md#time-and-size),
+  [networks](deep.md).
 - AUC: beside the accuracy of two classes, since MOABB scores two classes, and P300, by it. Whoever
   compares with its published tables: those of CCA and TRCA from before its pull request 1009 (March
   2026) are at chance, by a fault in the labels.
