@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
 
-__all__ = ["FilterStep", "SosFilter"]
+__all__ = ["FilterStep", "SosFilter", "butterworth"]
 
 _LONGEST = 48
 """Samples of one product: above, the n² of M costs more than another call saves."""
@@ -33,7 +34,7 @@ class SosFilter:
     """One run of a cascade of second-order sections over blocks of `n` samples.
 
     It starts in the steady state that a constant input of the first sample's value would have
-    brought about, so that an electrode's offset makes no transient.
+    brought about (``sosfilt_zi(sos) * x[0]``), so that an electrode's offset makes no transient.
 
     Parameters
     ----------
@@ -46,9 +47,11 @@ class SosFilter:
     """
 
     def __init__(self, sos: NDArray[np.float64], n: int, n_channels: int) -> None:
+        from scipy.signal import sosfilt_zi
+
         order = 2 * len(sos)
         basis = _state_basis(sos)
-        steady = _steady(sos).reshape(order, 1).astype(np.longdouble)
+        steady = sosfilt_zi(sos).reshape(order, 1).astype(np.longdouble)
         self._steady = _solved(basis, steady).astype(np.float64)
         parts = -(-n // _LONGEST)
         self._length = -(-n // parts)
@@ -104,36 +107,21 @@ class _Part:
 
 
 def _block_matrix(sos: NDArray[np.float64], n: int, basis: NDArray[Any]) -> NDArray[np.float64]:
-    """Return M: the answers to each unit input and each unit state."""
+    """Return M: the answers of scipy's own filter to each unit input and each unit state."""
+    from scipy.signal import sosfilt
+
     order = 2 * len(sos)
     width = n + order
-    rows = np.zeros((n, width), np.longdouble)
-    rows[:, :n] = np.eye(n)
-    state = np.zeros((order, width), np.longdouble)
-    state[:, n:] = basis
-    for (b0, b1, b2, _, a1, a2), own in zip(
-        sos.astype(np.longdouble), state.reshape(len(sos), 2, width), strict=True
-    ):
-        for row in rows:
-            said = b0 * row + own[0]
-            own[0] = b1 * row - a1 * said + own[1]
-            own[1] = b2 * row - a2 * said
-            row[:] = said
+    x = np.zeros((width, n), np.longdouble)
+    x[:n] = np.eye(n)
+    state = np.zeros((len(sos), width, 2), np.longdouble)
+    for i in range(order):
+        state[i // 2, n:, i % 2] = basis[i]
+    y, state = sosfilt(sos.astype(np.longdouble), x, axis=-1, zi=state)
     matrix = np.empty((width, width))
-    matrix[:n] = rows
-    matrix[n:] = _solved(basis, state)
+    matrix[:n] = y.T
+    matrix[n:] = _solved(basis, state.transpose(0, 2, 1).reshape(order, width))
     return matrix
-
-
-def _steady(sos: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (n_sections, 2): the state in which a constant 1 leaves the cascade as it is."""
-    states, level = np.empty((len(sos), 2)), 1.0
-    for state, section in zip(states, sos, strict=True):
-        b, a = section[:3], section[3:]
-        left = np.array([[1 + a[1], -1], [a[2], 1]])
-        state[:] = level * np.linalg.solve(left, b[1:] - a[1:] * b[0])
-        level *= b.sum() / a.sum()
-    return states
 
 
 def _state_basis(sos: NDArray[np.float64]) -> NDArray[Any]:
@@ -178,3 +166,36 @@ class FilterStep:
     def __call__(self, chunk: Chunk) -> Chunk:
         """Filter one block."""
         return Chunk(chunk.times, self._filter(chunk.values))
+
+
+def butterworth(
+    kind: str, edges_hz: tuple[float, ...], order: int, rate_hz: float
+) -> NDArray[np.float64]:
+    """Design a Butterworth filter (`scipy.signal.butter`).
+
+    Parameters
+    ----------
+    kind
+        ``"bandpass"``, ``"bandstop"``, ``"highpass"`` or ``"lowpass"``.
+    edges_hz
+        One edge, or two, at -3 dB.
+    order
+        Of the low-pass prototype; a band-pass has twice as many poles.
+    rate_hz
+        Sampling rate.
+
+    Raises
+    ------
+    Mismatch
+        The edges do not fit below half the sampling rate.
+    """
+    from scipy.signal import butter
+
+    if edges_hz[-1] >= rate_hz / 2:
+        raise Mismatch(
+            f"a {kind} up to {edges_hz[-1]:g} Hz needs more than {2 * edges_hz[-1]:g} samples a "
+            f"second; the signal has {rate_hz:g} Hz"
+        )
+    edges = edges_hz if len(edges_hz) > 1 else edges_hz[0]
+    sos: Any = butter(order, edges, kind, fs=rate_hz, output="sos")
+    return np.ascontiguousarray(sos, dtype=np.float64)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from decoders.butterworth import butterworth
-from decoders.iir import SosFilter
+from decoders.iir import SosFilter, butterworth
 from decoders.stage import Step
 from decoders.window import FLOOR, Window, window_blocks
 from devices.signal import Chunk, Signal

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from decoders.butterworth import butterworth
-from decoders.iir import FilterStep
+from decoders.iir import FilterStep, butterworth
 from decoders.stage import Step
 from devices.signal import Signal
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,8 @@ class Notch:
         return FilterStep(self._design(signal.rate_hz), signal, block)
 
     def _design(self, rate_hz: float) -> NDArray[np.float64]:
+        from scipy.signal import iirnotch
+
         multiples = [self.mains_hz * k for k in range(1, self.harmonics + 1)]
         below = [hz for hz in multiples if hz < rate_hz / 2]
         if not below:
@@ -56,12 +58,5 @@ class Notch:
                 f"second; the signal has {rate_hz:g} Hz"
             )
         # Harmonics keep the width of the first, as the mains' wander grows with its multiples.
-        return np.array([_section(hz, self.quality, rate_hz) for hz in below])
-
-
-def _section(hz: float, quality: float, rate_hz: float) -> list[float]:
-    """Return the section of one notch: Orfanidis, "Introduction to Signal Processing", 11.3."""
-    place = 2 * hz / rate_hz
-    gain = 1.0 / (1.0 + math.tan(place / quality * math.pi / 2.0))
-    middle = -2.0 * math.cos(place * math.pi)
-    return [gain, gain * middle, gain, 1.0, gain * middle, 2.0 * gain - 1.0]
+        designs: list[Any] = [iirnotch(hz, self.quality, fs=rate_hz) for hz in below]
+        return np.array([np.concatenate(design) for design in designs], np.float64)

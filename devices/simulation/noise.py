@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
-from devices.simulation.cascade import filtered
+from scipy.signal import butter, sosfilt, sosfreqz, tf2sos
 
 __all__ = ["Coloured", "Smoothed", "Tails", "high_passed", "power_law", "rhythm"]
 
 _POLES_PER_DECADE = 2
-_FREQUENCIES = 1 << 16
 
 
 class Coloured:
@@ -36,7 +34,7 @@ class Coloured:
     def next(self, n_samples: int) -> NDArray[np.float64]:
         """Return the next (n_samples, n)."""
         white = self._rng.standard_normal((n_samples, self._n))
-        coloured, self._state = filtered(self._sos, white, self._state)
+        coloured, self._state = sosfilt(self._sos, white, axis=0, zi=self._state)
         return coloured
 
 
@@ -89,7 +87,7 @@ class Smoothed:
 
     def next(self, steps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the next smoothed (n_samples, n)."""
-        smooth, self._state = filtered(self._sos, steps, self._state)
+        smooth, self._state = sosfilt(self._sos, steps, axis=0, zi=self._state)
         return smooth
 
 
@@ -127,16 +125,12 @@ def rhythm(centre_hz: float, width_hz: float, rate_hz: float) -> NDArray[np.floa
     """
     radius = np.exp(-np.pi * width_hz / rate_hz)
     angle = 2 * np.pi * centre_hz / rate_hz
-    return np.array([[1, 0, -1, 1, -2 * radius * np.cos(angle), radius**2]])
+    return tf2sos([1, 0, -1], [1, -2 * radius * np.cos(angle), radius**2])
 
 
 def high_passed(corner_hz: float, rate_hz: float) -> NDArray[np.float64]:
     """Return a second-order Butterworth high-pass, (1, 6) float64."""
-    warped = np.tan(np.pi * corner_hz / rate_hz)  # as the bilinear transform needs it
-    over = 1 + np.sqrt(2) * warped + warped**2
-    under = 1 - np.sqrt(2) * warped + warped**2
-    poles = [1, 2 * (warped**2 - 1) / over, under / over]
-    return np.array([[1 / over, -2 / over, 1 / over, *poles]])
+    return butter(2, corner_hz, "highpass", fs=rate_hz, output="sos")
 
 
 def _matched(frequency_hz: float, rate_hz: float) -> float:
@@ -145,7 +139,5 @@ def _matched(frequency_hz: float, rate_hz: float) -> float:
 
 def _noise_gain(sos: NDArray[np.float64]) -> float:
     """Return the standard deviation that white noise of 1 has after the filter."""
-    back = np.exp(-1j * np.pi * np.arange(_FREQUENCIES) / _FREQUENCIES)
-    delays = np.stack([np.ones_like(back), back, back * back])
-    response = np.prod((sos[:, :3] @ delays) / (sos[:, 3:] @ delays), axis=0)
+    _, response = sosfreqz(sos, worN=1 << 16)
     return float(np.sqrt(np.mean(np.abs(response) ** 2)))

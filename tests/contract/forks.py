@@ -10,9 +10,6 @@ import sys
 
 from decoders.training.worker_process import ONE_THREAD
 
-HEAVY = {"sklearn", "torch", "pyriemann", "mne", "scipy"}
-"""What fits, and has no place in a live process."""
-
 _SERVER = """
 import json, os, sys, traceback
 import numpy

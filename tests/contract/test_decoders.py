@@ -27,7 +27,7 @@ from decoders.pipeline import Pipeline
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
 from tests.contract import trainings
-from tests.contract.forks import HEAVY, Forks
+from tests.contract.forks import Forks
 from tests.contract.spoken import stretches
 from tests.contract.trainings import (
     BLOCK,
@@ -329,6 +329,9 @@ def test_too_little_to_fit_on_is_said(case: Case) -> None:
     few = t.part(np.arange(1))
     with pytest.raises(Mismatch):
         case.recipe.fit(few)
+
+
+HEAVY = {"sklearn", "torch", "pyriemann", "mne", "scipy"}
 
 
 @pytest.mark.parametrize("kind", CASES)

@@ -36,7 +36,6 @@ from decoders.output import Command, Output
 from decoders.pipeline import Decoded, Pipeline
 from decoders.stage import Chain, Mismatch, Stage
 from devices.signal import Chunk, Signal
-from tests.contract.forks import HEAVY, Forks
 
 EEG = Signal(250.0, ("C3", "Cz", "C4", "Pz"), "uV")
 BROADBAND = Signal(15_000.0, ("u0", "u1", "u2"), "uV")
@@ -245,21 +244,3 @@ def test_the_samples_that_come_in_are_left_alone(case: Case) -> None:
     for i in range(0, len(chunk) - hop + 1, hop):
         step(Chunk(chunk.times[i : i + hop], chunk.values[i : i + hop]))
     assert (chunk.values == before).all()
-
-
-@pytest.mark.parametrize("kind", CASES)
-def test_running_imports_nothing_that_fits(kind: str, forks: Forks) -> None:
-    case = CASES[kind][0]
-    hop = round(case.hop_s * case.signal.rate_hz)
-    recipes = {type(case.recipe).__name__: kind, "Bandpass": "bandpass", "Epoch": "epoch"}
-    recipes |= {"LogPower": "log_power"}  # what stands side by side
-    imports = [f"from decoders.features.{k} import {name}" for name, k in recipes.items()]
-    script = f"""
-import numpy as np
-from decoders.stage import Chain
-from devices.signal import Chunk, Signal
-{chr(10).join(imports)}
-step = {case.recipe!r}.start({case.signal!r}, {hop})
-step(Chunk(np.arange({hop}) / 250, np.ones(({hop}, {case.signal.n_channels}), np.float32)))
-"""
-    assert not HEAVY & forks.modules_after(script)

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import sosfilt, sosfilt_zi
 
-from decoders.butterworth import butterworth
-from decoders.iir import SosFilter
+from decoders.iir import SosFilter, butterworth
+from decoders.stage import Mismatch
 
 DESIGNS = {
     "eeg band": ("bandpass", (8.0, 30.0), 4, 250.0),
@@ -60,3 +60,8 @@ def test_an_offset_makes_no_transient() -> None:
     sos = butterworth("bandpass", (8.0, 30.0), 4, 250.0)
     x = np.full((500, 2), 150_000.0, np.float32)
     assert np.abs(by_blocks(sos, x, 25)).max() < 1e-4
+
+
+def test_an_edge_above_half_the_rate_is_refused_with_both_values() -> None:
+    with pytest.raises(Mismatch, match=r"up to 130 Hz needs more than 260.*has 250 Hz"):
+        butterworth("bandpass", (8.0, 130.0), 4, 250.0)
