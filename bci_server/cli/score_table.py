@@ -152,6 +152,14 @@ def _word_lines(words: Mapping[str, Any] | None) -> list[str]:
             f"after a word's end: shown after {shown['p50']:.2f} s (p95 {shown['p95']:.2f}), final "
             f"after {told['p50']:.2f} s (p95 {told['p95']:.2f})"
         )
+    if after := words["after_phoneme"]:
+        first, stayed = after["first"], after["stayed"]
+        lines.append(
+            f"after the last phoneme of {after['n']} words that were right: shown after "
+            f"{first['p50']:.2f} s (p95 {first['p95']:.2f}; {first['within_300_ms']:.1%} within "
+            f"0.3 s), to stay after {stayed['p50']:.2f} s (p95 {stayed['p95']:.2f}; "
+            f"{stayed['within_300_ms']:.1%})"
+        )
     outside = words["outside"]
     lines.append(f"{outside['n']} words in {outside['minutes']:.1f} minutes outside of sentences")
     return lines

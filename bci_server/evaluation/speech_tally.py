@@ -2,12 +2,14 @@
 
 A word counts to the sentence that its middle lies in, by the samples that the decoder gives it; how
 late it came is reckoned from the last of these. Nobody but the decoder knows when a word ended.
+Of a word that is right, it is also reckoned from the step that says its last phoneme.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from bci_server.evaluation.tally import Controls
 from decoders.decoder import Event
 from decoders.output import Prediction, Token
 from decoders.pipeline import Decoded
+from decoders.speech.alignment import last_phoneme
 from decoders.speech.ctc import greedy
 from decoders.speech.phoneme_errors import phoneme_scores
 from decoders.speech.sentences import Sentence, Sentences
@@ -25,6 +28,8 @@ from devices.signal import Chunk
 from devices.speech.phonemes import phoneme_ids
 
 __all__ = ["SpeechTally"]
+
+_PROMPT_S = 0.3
 
 
 @dataclass(slots=True)
@@ -37,13 +42,14 @@ class _Word:
         What it says.
     first, last
         Samples in which it was spoken.
-    shown, told
-        Samples at which it was first shown as it stayed, and at which it was final.
+    came, shown, told
+        Samples at which it was first shown, from which on it stayed, and at which it was final.
     """
 
     text: str
     first: int
     last: int
+    came: int
     shown: int
     told: int
 
@@ -62,6 +68,7 @@ class _Recording:
     events: list[Event] = field(default_factory=list)
     words: list[_Word] = field(default_factory=list)
     shown: dict[int, tuple[str, int]] = field(default_factory=dict)
+    came: dict[int, dict[str, int]] = field(default_factory=dict)
     n_retracted: int = 0
     last: int = -1
 
@@ -70,12 +77,22 @@ class _Recording:
         before, since = self.shown.pop(token.item, ("", self.last))
         self.n_retracted += bool(before) and before != token.text
         since = since if before == token.text else self.last
+        came = self.came.setdefault(token.item, {}).setdefault(token.text, self.last)
         if token.is_final:
+            del self.came[token.item]
             end = token.last if token.last >= 0 else self.last
             first = token.first if token.first >= 0 else end
-            self.words.append(_Word(token.text.lower(), first, end, since, self.last))
+            self.words.append(_Word(token.text.lower(), first, end, came, since, self.last))
         elif token.text:
             self.shown[token.item] = (token.text, since)
+
+    def spoken(self, word: _Word) -> int | None:
+        """Return the last sample of the step that says a word's last phoneme, if that is known."""
+        begin, end = np.searchsorted(self.steps, [word.first, word.last + 1])
+        if begin == end:
+            return None
+        step = last_phoneme(np.array(self.rows[begin:end]), word.text)
+        return None if step is None else self.steps[begin + step]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +100,23 @@ class _Said:
     """A sentence, the phonemes that the decoder said in it, and its words."""
 
     sentence: Sentence
-    rate_hz: float
+    recording: _Recording
     phonemes: Sequence[int]
     words: list[_Word]
 
     @property
+    def rate_hz(self) -> float:
+        return self.recording.rate_hz
+
+    @property
     def seconds(self) -> float:
         return (self.sentence.last - self.sentence.first + 1) / self.rate_hz
+
+    def right(self, meant: Sequence[str]) -> list[_Word]:
+        """Return the words that were meant, in this order."""
+        heard = [word.text for word in self.words]
+        blocks = SequenceMatcher(None, heard, meant, autojunk=False).get_matching_blocks()
+        return [word for b in blocks for word in self.words[b.a : b.a + b.size]]
 
 
 class SpeechTally:
@@ -158,9 +185,11 @@ class SpeechTally:
         no score of phonemes; and with a language ``words``: ``word_error_rate``, ``ci95`` (a
         bootstrap over sentences), ``chance`` (held against other sentences), ``n_words``;
         ``per_minute`` of the sentences' time; ``retracted`` interim words for each final one;
-        ``interim_delay_s`` and ``final_delay_s`` (``p50``, ``p95``); ``outside``: words ``n``
-        that lie in no sentence, ``minutes`` outside of sentences, words ``per_minute``; and
-        ``texts``, what was to be said and what was.
+        ``interim_delay_s`` and ``final_delay_s`` (``p50``, ``p95``); ``after_phoneme``, of ``n``
+        words that were right: seconds from the end of the step that says the last phoneme to when
+        the word was ``first`` shown, and from when on it ``stayed`` (``p50``, ``p90``, ``p95``, and
+        the share ``within_300_ms``); ``outside``: words ``n`` that lie in no sentence, ``minutes``
+        outside of sentences, words ``per_minute``; and ``texts``, what was to be said and what was.
 
         Raises
         ------
@@ -191,7 +220,7 @@ class SpeechTally:
             rows = np.array(recording.rows[begin:end]).reshape(-1, len(self._labels))
             path = greedy(rows) if len(rows) else ()
             words = [w for w in recording.words if sentence.first <= w.middle <= sentence.last]
-            found.append(_Said(sentence, recording.rate_hz, path, words))
+            found.append(_Said(sentence, recording, path, words))
         return found
 
     def _phonemes(self, said: Sequence[_Said], texts: Sequence[str]) -> dict[str, Any]:
@@ -225,6 +254,7 @@ class SpeechTally:
             "retracted": sum(r.n_retracted for r in self._recordings) / max(1, n_final),
             "interim_delay_s": _spread([(w.shown - w.last) / hz for w, hz in words]),
             "final_delay_s": _spread([(w.told - w.last) / hz for w, hz in words]),
+            "after_phoneme": _after_phoneme(said, meant),
             "outside": self._outside(),
             "texts": [
                 {"meant": " ".join(a), "said": " ".join(b)}
@@ -285,8 +315,29 @@ def _pronounced(text: str) -> tuple[int, ...] | None:
         raise Mismatch(str(e)) from e
 
 
-def _spread(seconds: Sequence[float]) -> dict[str, float] | None:
+def _spread(
+    seconds: Sequence[float], percents: tuple[int, ...] = (50, 95)
+) -> dict[str, float] | None:
     if not seconds:
         return None
-    p50, p95 = np.percentile(seconds, [50, 95])
-    return {"p50": float(p50), "p95": float(p95)}
+    found = np.percentile(seconds, percents)
+    return {f"p{p}": float(value) for p, value in zip(percents, found, strict=True)}
+
+
+def _after_phoneme(said: Sequence[_Said], meant: Sequence[Sequence[str]]) -> dict[str, Any] | None:
+    """Return how long after their last phoneme words that are right were shown."""
+    first, stayed = [], []
+    for each, words in zip(said, meant, strict=True):
+        for word in each.right(words):
+            spoken = each.recording.spoken(word)
+            if spoken is not None:
+                first.append((word.came - spoken) / each.rate_hz)
+                stayed.append((word.shown - spoken) / each.rate_hz)
+    if not first:
+        return None
+    return {"n": len(first), "first": _promptness(first), "stayed": _promptness(stayed)}
+
+
+def _promptness(seconds: Sequence[float]) -> dict[str, float]:
+    within = float(np.mean(np.array(seconds) <= _PROMPT_S + 1e-9))
+    return {**(_spread(seconds, (50, 90, 95)) or {}), "within_300_ms": within}

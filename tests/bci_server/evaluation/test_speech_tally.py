@@ -1,5 +1,6 @@
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from bci_server.cli.score_table import score_lines
 from bci_server.evaluation.evaluate import Controls, evaluate
+from decoders.output import Token
 from decoders.stage import Mismatch
 from devices.signal import Marker
 from devices.speech.phonemes import BLANK, BOUNDARY, CLASSES
@@ -34,6 +36,39 @@ class Known:
         speaking = Language().load().start(rate_hz, hop)
         speaking.words |= {pronounce(word): word for word in WORDS}
         return speaking
+
+
+@dataclass(frozen=True)
+class Wavering(Dictionary):
+    """Shows each interim token at so many blocks after it, as it is or as another text."""
+
+    shows: tuple[tuple[int, str], ...] = ((0, ""),)
+
+    def load(self):
+        return self
+
+    hash = "abcdef012345"
+
+    def start(self, rate_hz, hop):
+        return Showing(Known().start(rate_hz, hop), self.shows)
+
+
+@dataclass
+class Showing:
+    speaking: Any
+    shows: tuple[tuple[int, str], ...]
+    n: int = 0
+    due: list[tuple[int, Token]] = field(default_factory=list)
+    utterances: tuple[()] = ()
+
+    def __call__(self, outputs, moment):
+        self.n += 1
+        for token in self.speaking(outputs, moment)[len(outputs) :]:
+            times = self.shows[-1:] if token.is_final else self.shows
+            self.due += [(self.n + n, replace(token, text=to or token.text)) for n, to in times]
+        now = [token for at, token in self.due if at <= self.n]
+        self.due = [each for each in self.due if each[0] > self.n]
+        return [*outputs, *now]
 
 
 KNOWING = replace(PIPELINE, language=Dictionary())
@@ -110,6 +145,34 @@ def test_delays_are_reckoned_from_the_end_of_the_word_and_changes_of_mind_counte
     assert found["interim_delay_s"]["p50"] == pytest.approx(-0.16)
 
 
+def after_phoneme(*shows, said=RIGHT):
+    return scores(spoken(said), replace(PIPELINE, language=Wavering(shows=shows)))["words"][
+        "after_phoneme"
+    ]
+
+
+def test_how_soon_a_word_is_shown_is_reckoned_from_its_last_phoneme():
+    at_once = {"p50": 0.0, "p90": 0.0, "p95": 0.0, "within_300_ms": 1.0}
+    assert after_phoneme((0, "")) == {"n": 10, "first": at_once, "stayed": at_once}
+    late = after_phoneme((20, ""))  # rows of 20 ms
+    assert late["first"]["p50"] == late["stayed"]["p95"] == pytest.approx(0.4)
+    assert late["first"]["within_300_ms"] == 0.0
+
+
+def test_a_word_that_was_taken_back_was_shown_sooner_than_it_stayed():
+    found = after_phoneme((0, ""), (2, "?"), (4, ""))
+    assert found["first"]["p90"] == 0.0
+    assert found["stayed"]["p50"] == pytest.approx(0.08)
+
+
+def test_only_words_that_are_right_have_a_phoneme_that_decides_them():
+    said = [list(phonemes) for phonemes in RIGHT]
+    said[0][0] = "W"
+    del said[1][0]  # no thanks: one of two is right
+    assert after_phoneme((0, ""), said=said)["n"] == 8
+    assert after_phoneme((0, ""), said=[["W"]] * 6) is None
+
+
 def test_without_a_language_phonemes_alone_are_scored():
     found = scores(spoken(RIGHT), replace(PIPELINE, language=None))
     assert found["phoneme_error_rate"] == 0.0
@@ -143,4 +206,5 @@ def test_it_can_be_read_and_is_plain_json():
     lines = score_lines(document)
     assert lines[0].startswith(f"phoneme error rate 0.0% of {found['n_phonemes']} phonemes in 6")
     assert lines[1].startswith("word error rate 0.0% of 10 words")
+    assert lines[4].startswith("after the last phoneme of 10 words that were right: shown after")
     assert lines[-1].startswith("6 words in ")
