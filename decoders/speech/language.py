@@ -84,7 +84,7 @@ class Language:
     pause_s: float = 0.8
     silence: float = 0.9
     longest_s: float = 30.0
-    steady_steps: int = 2
+    steady_steps: int = 1
     words: tuple[str, ...] = ()
     boost: int = 2
     only: tuple[str, ...] = ()

@@ -154,8 +154,10 @@ class Search:
         return self.n_steps - self._first
 
     def best(self) -> tuple[int, ...]:
-        """Return the words of the best reading so far."""
-        return tuple(w for w in self._decoder.get_best_hypothesis(0).words if w >= 0)
+        """Return the words of the best reading so far, those too that end with this very step."""
+        # The decoder's own best hypothesis lacks a word until the step after its end.
+        best = max(self._decoder.get_all_final_hypothesis(), key=lambda reading: reading.score)
+        return tuple(w for w in best.words if w >= 0)
 
     def beam(self, within: float = math.inf) -> Readings:
         """Return the readings so far; after `end`, those that end here.

@@ -85,6 +85,14 @@ def test_words_know_their_steps_and_how_well_they_were_heard(lexicon):
     assert beam.heard[0, :2] == pytest.approx(np.array([0.9, 0.5]))
 
 
+def test_the_best_reading_has_a_word_as_soon_as_it_ends(lexicon):
+    table = heard("i want")
+    ends = np.flatnonzero(table.argmax(axis=1) == 40)
+    for end, words in zip(ends, (["i"], ["i", "want"]), strict=True):
+        search = searched(lexicon, table[: end + 1])
+        assert [lexicon.word(w) for w in search.best()] == words
+
+
 def test_the_likely_readings_are_those_of_the_beam(lexicon):
     search = searched(lexicon, noisy("you can see the sea", 1))
     beam = search.beam()
