@@ -46,6 +46,7 @@ from bci_server.wire import DecoderName
 from decoders.artifact import Artifact, ArtifactError
 from decoders.decoder import Weights
 from decoders.pipeline import Pipeline, Run
+from decoders.speech.running import InMemory
 from decoders.stage import Mismatch
 from decoders.version_folder import VersionFolder
 from devices.adapters.replay import Replay
@@ -301,7 +302,9 @@ def _started(
     run = artifact.run(stream.signal, session.pipeline, session.decoder, made)
     if run.adaptive is None or not run.adaptive.follows_speech:
         return run, None
-    return run, Tuning.beside(session.decoder, artifact, session.model, made)
+    language = session.pipeline.language
+    recipe = language.recipe if isinstance(language, InMemory) else language
+    return run, Tuning.beside(session.decoder, artifact, session.model, made, recipe)
 
 
 def _recorder(

@@ -16,6 +16,7 @@ from decoders.artifact import Artifact, ArtifactError
 from decoders.decoder import Decoder, Event, Weights
 from decoders.pipeline import Run
 from decoders.speech.order import Made, Order
+from decoders.speech.running import Language
 from decoders.stage import Mismatch
 from decoders.training.beside import Beside
 from decoders.training.job import TrainingFailed
@@ -53,10 +54,18 @@ class Tuning:
 
     @classmethod
     def beside(
-        cls, decoder: Decoder, artifact: Artifact, model: Path, made: dict[str, Weights]
+        cls,
+        decoder: Decoder,
+        artifact: Artifact,
+        model: Path,
+        made: dict[str, Weights],
+        language: Language | None = None,
     ) -> Tuning:
-        """Start one that works in processes of low priority, and keeps weights beside the model."""
-        work = Beside(decoder, artifact, model)
+        """Start one that works in processes of low priority, and keeps weights beside the model.
+
+        `language` is what they load where what was heard teaches nothing.
+        """
+        work = Beside(decoder, artifact, model, language)
         return cls(work, made, work.stop)
 
     def turn(self, run: Run, newest: int) -> list[Event]:

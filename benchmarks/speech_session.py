@@ -39,6 +39,7 @@ from decoders.speech.ctc import greedy  # noqa: E402
 from decoders.speech.language import Language  # noqa: E402
 from decoders.speech.order import Order  # noqa: E402
 from decoders.speech.phoneme_errors import phoneme_scores  # noqa: E402
+from decoders.speech.running import Language as SpeechLanguage  # noqa: E402
 from decoders.stage import Mismatch  # noqa: E402
 from decoders.training.beside import make  # noqa: E402
 from decoders.version_folder import VersionFolder  # noqa: E402
@@ -61,6 +62,7 @@ class Worker:
     made: dict[str, Weights]
     late: int
     attempts: int
+    language: SpeechLanguage | None
     waiting: list[tuple[int, Event]] = field(default_factory=list)
 
     def take(self, order: Order, newest: int) -> None:
@@ -70,7 +72,7 @@ class Worker:
         self.attempts -= 1
         began = time.process_time()
         try:
-            made = make(self.session.decoder, self.artifact, self.versions, order)
+            made = make(self.session.decoder, self.artifact, self.versions, order, self.language)
         except Mismatch as refused:
             label, numbers = f"unmade {refused}", ()
         else:
@@ -215,7 +217,8 @@ def main() -> None:
         adapting = replace(pipeline, adaptation=Adaptation(rules=(rule,)))
         run = artifact.run(artifact.signal, adapting, session.decoder, made)
         late = round(args.late_s * rate_hz)
-        worker = Worker(session, artifact, versions, made, late, args.attempts)
+        hears = pipeline.language
+        worker = Worker(session, artifact, versions, made, late, args.attempts, hears)
         heard, begun = live(run, args.recordings, worker, args.wrong)
         rate(session, heard, begun, rate_hz, f"{args.method}, {len(made)} made")
 

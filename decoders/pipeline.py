@@ -130,9 +130,9 @@ class Pipeline:
         ArtifactError
             The language cannot be read.
         """
-        if self.language is None:
+        if self.language is None or isinstance(self.language, InMemory):
             return self
-        return replace(self, language=InMemory(self.language.load()))
+        return replace(self, language=InMemory(self.language.load(), self.language))
 
     def start(
         self,

@@ -22,8 +22,9 @@ class SpeechRecalibration:
     stability for intracortical brain-computer interfaces", NeurIPS 2023), or what somebody said it
     was; one that was called wrong teaches nothing. A process of low priority learns from the older
     ones. The new weights must be nearer to the labels of the newest, which they were not taught;
-    then they take over in the next silence. Wants a decoder of the kind `speech`, and a
-    ``[language]``.
+    then they take over in the next silence. Where too few labels count, rows alone bring the
+    network to the day, if the language hears it better then. Wants a decoder of the kind `speech`,
+    and a ``[language]``.
 
     Parameters
     ----------

@@ -59,7 +59,6 @@ class Following:
         self, ground: Ground, terms: Terms, every: int, keep: int, pause_s: float, silence: float
     ) -> None:
         self._ground, self._terms, self._every = ground, terms, every
-        self._least = terms.proving + (1 if terms.method == "test_time" else terms.gate.fewest)
         rate_hz = ground.features.rate_hz
         self._before, self._after = round(_BEFORE_S * rate_hz), round(_AFTER_S * rate_hz)
         size = round(_LONGEST_S * rate_hz)
@@ -114,7 +113,7 @@ class Following:
         span = self._samples[taken % len(self._rows)]
         self._kept.append(_Place(int(span[0]), utterance.first, int(span[-1]), kept))
         self._n_new += 1
-        self._is_due |= self._n_new >= self._every and len(self._kept) >= self._least
+        self._is_due |= self._n_new >= self._every and len(self._kept) >= self._terms.needed
 
     def take_order(self) -> Order | None:
         """Return the order that was given since the last call, if one was."""
@@ -181,10 +180,9 @@ class Following:
             del self._kept[number]
 
     def _ask(self) -> Refused | None:
-        if len(self._kept) < self._least:
-            return Refused(
-                f"{len(self._kept)} utterances were heard that count; {self._least} are needed"
-            )
+        found, needed = len(self._kept), self._terms.needed
+        if found < needed:
+            return Refused(f"{found} utterances were heard that count; {needed} are needed")
         self._is_due = True
         return None
 
@@ -205,12 +203,21 @@ class Following:
         if made is None:
             self.give_up()
             return Refused(f"the weights {name} are not beside the model")
-        _, n_kept, n_learned, n_proved, before, after = numbers
-        reason = (
-            f"{self._terms.method}: {n_learned:.0f} of {n_kept:.0f} utterances; on "
-            f"{n_proved:.0f} others the network differs from what was said by {after:.3f}, "
-            f"before by {before:.3f}"
-        )
+        reason = _why(self._terms.method, *numbers[1:])
         first, last, n_rows = self._span
-        self._waiting = Lesson(made, reason, first, last, n_rows, round(n_learned), name)
+        self._waiting = Lesson(made, reason, first, last, n_rows, round(numbers[2]), name)
         return None
+
+
+def _why(
+    method: str, n_kept: float, n_learned: float, n_proved: float, before: float, after: float
+) -> str:
+    if not n_learned:
+        return (
+            f"settled on the rows of {n_kept:.0f} utterances: the network differs from what the "
+            f"language makes of it by {after:.3f}, before by {before:.3f}"
+        )
+    return (
+        f"{method}: {n_learned:.0f} of {n_kept:.0f} utterances; on {n_proved:.0f} others the "
+        f"network differs from what was said by {after:.3f}, before by {before:.3f}"
+    )

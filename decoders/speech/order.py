@@ -74,6 +74,11 @@ class Terms:
     copies: int = 32
     step: float = 0.01
 
+    @property
+    def needed(self) -> int:
+        """How many labels must count: to learn from, and to prove it on."""
+        return self.proving + (1 if self.method == "test_time" else self.gate.fewest)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -102,6 +107,14 @@ class Order:
     number: int = 0
     parent: str = ""
 
+    def differing(self, new: Weights, model: Weights) -> Weights:
+        """Return the arrays of new weights that are kept beside the model."""
+        return {
+            name: array
+            for name, array in new.items()
+            if name in self.changed or not np.array_equal(array, model[name])
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -112,7 +125,8 @@ class Made:
     weights
         The arrays in which they differ from the model.
     n_kept, n_learned, n_proved
-        Utterances in the order, those that were learned from, and those that it was proved on.
+        Utterances in the order, those that were learned from (none: rows alone brought it to the
+        day), and those that it was proved on.
     before, after
         On these: how much the network's best paths differ from the labels, in edits over
         phonemes, with the version of before and with the new one.

@@ -8,24 +8,24 @@ label counts only where the language is sure of it and the network alone had hea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from decoders.decoder import Decoder, Moment, Training, Weights
 from decoders.gathering import Gathered
-from decoders.output import Prediction
+from decoders.output import Output, Prediction
 from decoders.speech.ctc import greedy
 from decoders.speech.gate import Heard
 from decoders.speech.language import Loaded
 from decoders.speech.phoneme_errors import distance
 from decoders.stage import Mismatch
-from devices.signal import Chunk
+from devices.signal import Chunk, Signal
 from devices.speech.phonemes import CLASSES, phoneme_ids
 from devices.speech.pronunciation import phonemes_of
 
-__all__ = ["hear", "labelled", "unlike"]
+__all__ = ["hear", "labelled", "outputs_of", "unlike"]
 
 _BEFORE_S, _AFTER_S = 1.5, 0.3
 
@@ -48,6 +48,16 @@ def hear(decoder: Decoder, weights: Weights, loaded: Loaded, gathered: Gathered)
             decoder, weights, loaded, gathered, np.flatnonzero(gathered.stretches == stretch)
         )
     return found
+
+
+def outputs_of(
+    decoder: Decoder, weights: Weights, signal: Signal, rows: NDArray[np.float32]
+) -> Iterator[tuple[Moment, Sequence[Output]]]:
+    """Decode rows, (n, n_features), as live and by themselves; yield what is said after each."""
+    run = decoder.start(signal, CLASSES, "", weights)
+    for number, row in enumerate(rows):
+        moment = Moment(number, number / signal.rate_hz)
+        yield moment, run(Chunk(np.zeros(1), row[None]), moment)
 
 
 def labelled(gathered: Gathered, heard: Sequence[Heard]) -> Training:

@@ -12,15 +12,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from decoders.decoder import Decoder, Moment, Nudged, Settling, Training, Tunable, Weights
+from decoders.decoder import Decoder, Nudged, Settling, Training, Tunable, Weights
 from decoders.output import Prediction
 from decoders.speech.ctc import greedy
 from decoders.speech.gate import Gate, Heard
 from decoders.speech.order import Kept, Made, Order, Terms
-from decoders.speech.pseudo_labels import unlike
+from decoders.speech.pseudo_labels import outputs_of, unlike
 from decoders.speech.recalibration import LEAST_HEARD, check_change
+from decoders.speech.running import Language
+from decoders.speech.settling import settled_if_better
 from decoders.stage import Mismatch
-from devices.signal import Chunk, Signal
+from devices.signal import Signal
 from devices.speech.phonemes import CLASSES, phoneme_ids
 from devices.speech.pronunciation import phonemes_of
 
@@ -41,7 +43,9 @@ class _Labelled:
         return 0 < len(label) + repeated <= self.n_steps
 
 
-def retuned(decoder: Decoder, model: Weights, order: Order) -> Made:
+def retuned(
+    decoder: Decoder, model: Weights, order: Order, language: Language | None = None
+) -> Made:
     """Return weights that suit what was said better than those of the version that decodes.
 
     The network is first brought to the day as far as rows alone tell, where it can be: what it
@@ -49,7 +53,9 @@ def retuned(decoder: Decoder, model: Weights, order: Order) -> Made:
     judged on the newest utterances of which the labels count (with ``"test_time"``, on the newest
     but the one that it learns from), whose labels taught the new ones nothing here. The new ones
     must differ from the labels by less, by the margin, and by no more than the gate lets a label;
-    and they must not have fallen silent.
+    and they must not have fallen silent. Where too few labels count, as on a day on which the
+    version that decodes hears next to nothing, what rows alone tell is all that is taken over, if
+    it proves better: see `decoders.speech.settling`.
 
     Parameters
     ----------
@@ -57,6 +63,8 @@ def retuned(decoder: Decoder, model: Weights, order: Order) -> Made:
         The decoder, and its weights as it was calibrated.
     order
         What was said, and how to learn from it.
+    language
+        Hears again what was said, where too few labels count; None: that is refused.
 
     Raises
     ------
@@ -68,6 +76,8 @@ def retuned(decoder: Decoder, model: Weights, order: Order) -> Made:
     begun = _begun(decoder, weights, order)
     found = [_heard(decoder, begun, order.features, kept) for kept in order.kept]
     sure = [one for one in found if one is not None and one.counts and _is_sure(one, terms.gate)]
+    if begun is not weights and language is not None and len(sure) < terms.needed:
+        return settled_if_better(decoder, model, order, begun, language.load())
     learning, proving = _parted(sure, found, terms)
     training = _training(order.features, learning)
     new = {**begun, **_learned(decoder, training, begun, terms)}
@@ -77,13 +87,8 @@ def retuned(decoder: Decoder, model: Weights, order: Order) -> Made:
         for w in (weights, new)
     )
     _check_better(before, after, terms)
-    changed = {
-        name: array
-        for name, array in new.items()
-        if name in order.changed or not np.array_equal(array, model[name])
-    }
     sizes = len(order.kept), len(learning), len(proving)
-    return Made(changed, *sizes, unlike(before), unlike(after))
+    return Made(order.differing(new, model), *sizes, unlike(before), unlike(after))
 
 
 def _begun(decoder: Decoder, weights: Weights, order: Order) -> Weights:
@@ -100,11 +105,12 @@ def _heard(decoder: Decoder, weights: Weights, signal: Signal, kept: Kept) -> _L
         label = phoneme_ids(phonemes_of(kept.text))
     except ValueError:
         return None
-    run = decoder.start(signal, CLASSES, "", weights)
-    said = []
-    for number, row in enumerate(kept.rows):
-        outputs = run(Chunk(np.zeros(1), row[None]), Moment(number, number / signal.rate_hz))
-        said += [o.probabilities for o in outputs if isinstance(o, Prediction)]
+    said = [
+        output.probabilities
+        for _, outputs in outputs_of(decoder, weights, signal, kept.rows)
+        for output in outputs
+        if isinstance(output, Prediction)
+    ]
     path = greedy(np.array(said)) if said else ()
     last = len(kept.rows) - 1
     return _Labelled(
@@ -122,13 +128,12 @@ def _parted(
 ) -> tuple[Sequence[_Labelled], Sequence[_Labelled]]:
     """Return what is learned from, and what is left out to prove it on."""
     gate, is_step = terms.gate, terms.method == "test_time"
-    needed = 1 if is_step else gate.fewest
-    if len(sure) < needed + terms.proving:
+    if len(sure) < terms.needed:
         raise Mismatch(
             f"of {len(found)} utterances, {len(sure)} are sure enough to learn from (confidence "
             f"{gate.confidence:g} or more, differing from the network's own path by "
-            f"{gate.most_unlike:g} or less, or told by somebody); {needed} are needed, and "
-            f"{terms.proving} to prove it on"
+            f"{gate.most_unlike:g} or less, or told by somebody); "
+            f"{terms.needed - terms.proving} are needed, and {terms.proving} to prove it on"
         )
     if not is_step:
         return sure[: len(sure) - terms.proving], sure[len(sure) - terms.proving :]

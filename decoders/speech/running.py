@@ -71,10 +71,13 @@ class InMemory:
     ----------
     loaded
         The language.
+    recipe
+        What it was loaded by.
     """
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, recipe: Language) -> None:
         self._loaded = loaded
+        self.recipe = recipe
 
     def load(self) -> Loaded:
         """Return it."""

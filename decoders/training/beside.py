@@ -23,6 +23,7 @@ from decoders.artifact import Artifact
 from decoders.decoder import Decoder
 from decoders.speech.order import Kept, Made, Order, Terms
 from decoders.speech.retuning import retuned
+from decoders.speech.running import Language
 from decoders.stage import Mismatch
 from decoders.training.job import TrainingFailed
 from decoders.training.recipe_text import RecipeText
@@ -47,6 +48,7 @@ class _Paper(msgspec.Struct, frozen=True):
     """An order, but for its arrays."""
 
     recipe: RecipeText
+    language: RecipeText | None
     model: str
     rate_hz: float
     channels: tuple[str, ...]
@@ -69,12 +71,21 @@ class _Read:
     """An order as the worker finds it."""
 
     decoder: Decoder
+    language: Language | None
     model: Path
     order: Order
 
 
-def make(decoder: Decoder, artifact: Artifact, versions: VersionFolder, order: Order) -> Made:
+def make(
+    decoder: Decoder,
+    artifact: Artifact,
+    versions: VersionFolder,
+    order: Order,
+    language: Language | None = None,
+) -> Made:
     """Make the weights that an order asks for, in this process, and keep them beside the model.
+
+    The language is loaded only where too few labels count.
 
     Raises
     ------
@@ -89,7 +100,7 @@ def make(decoder: Decoder, artifact: Artifact, versions: VersionFolder, order: O
             f"the version that decodes is {order.parent}; with the model as it is on the disk now "
             f"it would be {found}: restart the session"
         )
-    made = retuned(decoder, artifact.weights, order)
+    made = retuned(decoder, artifact.weights, order, language)
     return replace(made, hash=versions.keep(made.weights))
 
 
@@ -100,10 +111,14 @@ class Beside:
     ----------
     decoder, artifact, model
         The recipe, the model, and its folder.
+    language
+        The recipe of what hears again where too few labels count; None: nobody does.
     """
 
-    def __init__(self, decoder: Decoder, artifact: Artifact, model: Path) -> None:
-        self._decoder, self._model = decoder, model
+    def __init__(
+        self, decoder: Decoder, artifact: Artifact, model: Path, language: Language | None = None
+    ) -> None:
+        self._decoder, self._model, self._language = decoder, model, language
         self._versions = VersionFolder(model, artifact.weights)
         self._lock = threading.Lock()
         self._worker: subprocess.Popen[bytes] | None = None
@@ -118,7 +133,7 @@ class Beside:
             See `make`; or the process ended without a word.
         """
         with TemporaryDirectory(prefix="bci-order-") as folder:
-            fill(Path(folder), self._decoder, self._model, order)
+            fill(Path(folder), self._decoder, self._model, order, self._language)
             said = self._conduct(Path(folder))
         if said.refused:
             raise Mismatch(said.refused)
@@ -152,7 +167,9 @@ class Beside:
             raise TrainingFailed(f"its last word cannot be read: {error}") from error
 
 
-def fill(folder: Path, decoder: Decoder, model: Path, order: Order) -> None:
+def fill(
+    folder: Path, decoder: Decoder, model: Path, order: Order, language: Language | None = None
+) -> None:
     """Write an order into a folder, for the worker.
 
     Raises
@@ -166,6 +183,7 @@ def fill(folder: Path, decoder: Decoder, model: Path, order: Order) -> None:
     words = tuple(_Words(k.begin, k.text, k.confidence, k.is_told) for k in order.kept)
     paper = _Paper(
         RecipeText.of(decoder),
+        None if language is None else RecipeText.of(language),
         str(model.absolute()),
         signal.rate_hz,
         signal.channels,
@@ -196,7 +214,8 @@ def read(folder: Path) -> _Read:
     changed = {n[len(_CHANGED) :]: a for n, a in arrays.items() if n.startswith(_CHANGED)}
     features = Signal(paper.rate_hz, paper.channels, paper.unit)
     order = Order(features, kept, paper.terms, changed, parent=paper.parent)
-    return _Read(paper.recipe.recipe(), Path(paper.model), order)
+    language = None if paper.language is None else paper.language.recipe()
+    return _Read(paper.recipe.recipe(), language, Path(paper.model), order)
 
 
 def serve(folder: Path) -> bytes:
@@ -205,7 +224,7 @@ def serve(folder: Path) -> bytes:
     artifact = Artifact.load(found.model)
     versions = VersionFolder(found.model, artifact.weights)
     try:
-        made = make(found.decoder, artifact, versions, found.order)
+        made = make(found.decoder, artifact, versions, found.order, found.language)
     except Mismatch as refused:
         return msgspec.json.encode(_Said(refused=str(refused)))
     numbers = made.n_kept, made.n_learned, made.n_proved, made.before, made.after

@@ -25,6 +25,7 @@ from decoders.adaptation import Adaptation
 from decoders.artifact import Artifact
 from decoders.decoder import Moment
 from decoders.output import Adapted
+from decoders.speech.ctc import edits
 from decoders.speech.language import Language
 from decoders.speech.order import Made
 from decoders.stage import Mismatch
@@ -87,7 +88,7 @@ class Session:
             script.append((float(times[-1]), Chunk(times, later[at : at + TURN])))
         self.made, self.orders = {}, AtOnce()
         versions = VersionFolder(self.folder / "model", self.model.weights)
-        work = work or partial(make, SPEECH, self.model, versions)
+        work = work or partial(make, SPEECH, self.model, versions, language=self.pipeline.language)
         self.started = self.model.run(SIGNAL, self.pipeline, SPEECH, self.made)
         decoder = DecoderName("speech", "1", self.model.hash, self.started.language)
         safety = Safety(stall_ms=5000.0)
@@ -308,3 +309,24 @@ def as_made(session):
         return Made(weights, 12, 8, 4, 0.1, 0.0, name)
 
     return work
+
+
+def test_where_it_hears_next_to_nothing_rows_alone_bring_it_nearer(place, tmp_path):
+    session = Session(place, tmp_path, 0.35 * rows(SAID, 6))
+    path = session.run()
+    (version,) = session.out.of("versions")
+    assert (version.version, version.n_labels) == (1, 0)
+    found = re.fullmatch(
+        r"settled on the rows of 12 utterances: the network differs from what the language makes "
+        r"of it by (0\.\d+), before by (0\.\d+)",
+        version.reason,
+    )
+    assert float(found[1]) + 0.2 < float(found[2])
+    finals = [t for t in session.out.of("tokens") if t.is_final and t.text]
+    after = [t.text.replace("sea", "see") for t in finals if t.first > version.sample]
+    before = [t.text for t in finals if t.last < version.sample]
+    assert len(after) > 8
+    assert " ".join(after) in " ".join(SAID)
+    assert edits(before, " ".join(SAID).split()[: len(before)]).rate > 0.4
+    replayed = session.again(path, session.folder / "model")
+    assert replayed.is_equal, replayed

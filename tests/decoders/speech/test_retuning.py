@@ -1,16 +1,19 @@
 """Weights for a running session: what is learned from, what it is proved on, what is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from decoders.decoder import Training, Weights
+from decoders.decoder import Moment, Training, Weights
+from decoders.output import Output, Prediction
+from decoders.speech.ctc import edits, greedy
 from decoders.speech.gate import Gate
 from decoders.speech.order import Kept, Order, Terms
 from decoders.speech.retuning import retuned
+from decoders.speech.utterance import Utterance
 from decoders.stage import Mismatch
 from devices.speech.phonemes import CLASSES, phoneme_ids
 from devices.speech.pronunciation import phonemes_of
@@ -173,3 +176,67 @@ def test_labels_are_held_against_what_it_hears_once_rows_have_brought_it_to_the_
     assert np.array_equal(taught[0], np.concatenate([one.rows for one in heard]))
     assert made.before > 0.9
     assert made.after == 0.0
+
+
+@dataclass
+class Nearest:
+    """A language of a few sentences: takes what it heard for the one that is most like it."""
+
+    said: list[Any]
+    utterances: tuple[Utterance, ...] = ()
+
+    def __call__(self, outputs: Sequence[Output], moment: Moment) -> Sequence[Output]:
+        self.said += [o.probabilities for o in outputs if isinstance(o, Prediction)]
+        if any(event.label == "finalize" for event in moment.events):
+            path = greedy(np.array(self.said))
+            text = min(TEXTS, key=lambda t: edits(path, phoneme_ids(phonemes_of(t))).errors)
+            self.utterances = (Utterance(0, moment.sample, text, 0.9),) if path else ()
+        return outputs
+
+
+class FewSentences:
+    def load(self) -> Any:
+        return self
+
+    def start(self, rate_hz: float, hop: int) -> Nearest:
+        return Nearest([])
+
+
+@dataclass(frozen=True)
+class SettlesTo(Mapped):
+    """Rows alone give it the matrix that it is told."""
+
+    def settle(self, rows: Any, weights: Weights) -> Weights:
+        return {**weights, "matrix": self.tuned}
+
+    def tune(self, training: Training, weights: Weights) -> Weights:
+        raise AssertionError("labels that do not count teach nothing")
+
+
+NONSENSE = [kept(text, "what nobody has ever said here") for text in TEXTS[:12]]
+LOST: Mapping[str, Any] = {**MODEL, "matrix": SHIFTED}
+
+
+def test_where_no_label_counts_what_rows_tell_takes_over_if_a_language_hears_it_better() -> None:
+    made = retuned(SettlesTo(TRUE), LOST, order(NONSENSE), FewSentences())
+    assert (made.n_kept, made.n_learned, made.n_proved) == (12, 0, 12)
+    assert made.after == 0.0 < 0.4 < made.before
+    assert list(made.weights) == ["matrix"]
+    assert np.array_equal(made.weights["matrix"], TRUE)
+    with pytest.raises(Mismatch, match="of 12 utterances, 0 are sure enough"):
+        retuned(SettlesTo(TRUE), LOST, order(NONSENSE))
+
+
+@pytest.mark.parametrize("worse", [SHIFTED, np.roll(TRUE, 9, axis=1), np.zeros_like(TRUE)])
+def test_what_a_language_hears_no_better_is_refused_with_its_numbers(worse: Any) -> None:
+    why = r"settled on their rows \d are, of 6 needed; there the network's paths of \d+ phonemes"
+    with pytest.raises(Mismatch, match=why):
+        retuned(SettlesTo(worse), LOST, order(NONSENSE), FewSentences())
+
+
+def test_where_labels_count_the_language_is_not_asked() -> None:
+    taught: list[Any] = []
+    heard = [kept(text) for text in TEXTS[:12]]
+    unread: Any = object()
+    made = retuned(SettlingFirst(TRUE, taught), LOST, order(heard), unread)
+    assert made.n_learned == 8

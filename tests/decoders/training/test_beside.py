@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from decoders.speech.gate import Gate
+from decoders.speech.language import Language
 from decoders.speech.order import Kept, Order, Terms
 from decoders.stage import Mismatch
 from decoders.training.beside import Beside, fill, make, read
@@ -16,6 +17,7 @@ from decoders.training.job import TrainingFailed
 from decoders.version_folder import VersionFolder
 from decoders.versions import weights_hash
 from tests.bci_server.spoken_days import SIGNAL, SPEECH, rows, untrained
+from tests.decoders.speech.tiny_language import make as make_language
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +64,10 @@ def test_an_order_is_read_as_it_was_written(model, tmp_path):
     folder, artifact = model
     changed = {"day bias": np.ones((1, 16), np.float32)}
     written = order(artifact, changed=changed)
-    fill(tmp_path, SPEECH, folder, written)
+    language = Language("english", words=("Zoltan", "Siobhan SH AH V AO N"), only=("no",))
+    fill(tmp_path, SPEECH, folder, written, language)
     found = read(tmp_path)
-    assert (found.decoder, found.model) == (SPEECH, folder)
+    assert (found.decoder, found.language, found.model) == (SPEECH, language, folder)
     assert found.order.terms == written.terms
     assert found.order.parent == written.parent
     assert found.order.features == SIGNAL
@@ -79,6 +82,14 @@ def test_a_model_that_is_not_the_one_that_decodes_is_refused(model):
     versions = VersionFolder(folder, artifact.weights)
     with pytest.raises(Mismatch, match=r"the version that decodes is 0123; .*: restart"):
         make(SPEECH, artifact, versions, order(artifact, parent="0123"))
+
+
+def test_a_process_hears_again_what_taught_nothing(model, tmp_path):
+    folder, artifact = model
+    language = Language(make_language(tmp_path / "language"))
+    unsure = order(artifact, terms=Terms())
+    with pytest.raises(Mismatch, match=r"of 3 utterances .* settled on their rows 0 are, of 8"):
+        Beside(SPEECH, artifact, folder, language)(unsure)
 
 
 def test_a_process_that_refuses_or_fails_says_why(model, tmp_path):
