@@ -60,7 +60,8 @@ def test_a_library_says_of_our_rows_what_ours_says(tmp_path):
 
 
 def test_the_auc_stands_beside_the_accuracy_of_two_classes(cells, tmp_path):
-    cell = next(cell for cell in cells if cell["score"] == "accuracy")
+    one = next(cell for cell in cells if cell["score"] == "accuracy")
+    cell = {key: value for key, value in one.items() if key not in ("auc", "auc_ci95")}
     write_page([{**cell, "auc": 0.75, "auc_ci95": [0.7, 0.8]}, {**cell, "set": "b"}], tmp_path)
     page = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
     assert "| decoder | score | AUC | control |" in page

@@ -164,8 +164,8 @@ HANDS = {
 DIRECTIONS = {
     "trials": {
         "labels": {way: way for way in ("left", "right", "forward", "backward")},
-        "start_s": 0.95,  # the last block of a trial of a second
-        "end_s": 0.994,
+        "start_s": 0.95,  # the last block of a trial of a second at 400 Hz
+        "end_s": 0.9976,
     }
 }
 PICTURES = {"trials": {"labels": {"1": "house", "2": "face"}}}
