@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from bci_server.client import Lost, connect
+from bci_server.client import ClientError, Lost, connect
 
 
 async def main(url: str, token: str, session: str) -> None:
@@ -17,4 +17,9 @@ async def main(url: str, token: str, session: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4]))
+    try:
+        asyncio.run(main(*sys.argv[1:4]))
+    except KeyboardInterrupt:
+        print()
+    except ClientError as error:
+        sys.exit(str(error))

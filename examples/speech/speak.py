@@ -24,7 +24,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bci_server.client import Client, connect
+from bci_server.client import Client, ClientError, connect
 from bci_server.wire import CommandMessage, DataMessage, MarkerMessage, TokenMessage
 
 Answer = Literal["yes", "no"]
@@ -271,3 +271,5 @@ if __name__ == "__main__":
         asyncio.run(main())
     except KeyboardInterrupt:
         print()
+    except ClientError as error:
+        sys.exit(str(error))

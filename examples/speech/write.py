@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bci_server.client import CallRefused, Client, Lost, connect
+from bci_server.client import CallRefused, Client, ClientError, Lost, connect
 from bci_server.wire import TokenMessage
 
 
@@ -145,3 +145,5 @@ if __name__ == "__main__":
         asyncio.run(main())
     except KeyboardInterrupt:
         print()
+    except ClientError as error:
+        sys.exit(str(error))

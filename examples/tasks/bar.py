@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from dataclasses import dataclass, field
 
-from bci_server.client import Client, connect
+from bci_server.client import Client, ClientError, connect
 from bci_server.wire import MarkerMessage, PredictionMessage
 
 _WIDTH = 20
@@ -89,4 +90,9 @@ if __name__ == "__main__":
     ask.add_argument("--cues", nargs="*", default=[], help="MARKER=CLASS, where they differ")
     asked = ask.parse_args()
     classes = dict(pair.split("=", 1) for pair in asked.cues)
-    asyncio.run(main(asked.url, asked.token, asked.session, classes, asked.trials))
+    try:
+        asyncio.run(main(asked.url, asked.token, asked.session, classes, asked.trials))
+    except KeyboardInterrupt:
+        print()
+    except ClientError as error:
+        sys.exit(str(error))

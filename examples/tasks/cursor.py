@@ -20,7 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bci_server.client import Client, LeaseLost, connect
+from bci_server.client import Client, ClientError, LeaseLost, connect
 from bci_server.wire import CommandMessage, VersionMessage
 from devices.simulation.person import Person
 from examples.tasks.cursor_task import CursorTask
@@ -156,7 +156,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--simulate", action="store_true", help="a simulated person plays")
     parser.add_argument("--intent-stream", default="cursor-intent")
     parser.add_argument("--seed", type=int, default=0)
-    print(json.dumps(asyncio.run(run(parser.parse_args(arguments)))))
+    options = parser.parse_args(arguments)
+    try:
+        print(json.dumps(asyncio.run(run(options))))
+    except ClientError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

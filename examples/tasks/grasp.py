@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from dataclasses import dataclass
 
-from bci_server.client import CallRefused, Client, LeaseLost, Lost, connect
+from bci_server.client import CallRefused, Client, ClientError, LeaseLost, Lost, connect
 from bci_server.wire import CommandMessage
 
 _PULSE_WIDTH_US, _RATE_HZ = 200.0, 100.0
@@ -153,4 +154,9 @@ if __name__ == "__main__":
     ask.add_argument("session", nargs="?", default="grasp")
     ask.add_argument("--seconds", type=float, default=120.0)
     asked = ask.parse_args()
-    asyncio.run(main(asked.url, asked.token, asked.session, asked.seconds))
+    try:
+        asyncio.run(main(asked.url, asked.token, asked.session, asked.seconds))
+    except KeyboardInterrupt:
+        print()
+    except ClientError as error:
+        sys.exit(str(error))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from bci_server.client import connect
+from bci_server.client import ClientError, connect
 from bci_server.wire import MarkerMessage
 from devices.liblsl import load_pylsl
 
@@ -30,4 +30,9 @@ async def main(url: str, token: str, session: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4]))
+    try:
+        asyncio.run(main(*sys.argv[1:4]))
+    except KeyboardInterrupt:
+        print()
+    except ClientError as error:
+        sys.exit(str(error))

@@ -13,11 +13,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bci_server.client import Client, Lost, connect
+from bci_server.client import Client, ClientError, Lost, connect
 from bci_server.wire import MarkerMessage, TokenMessage
 from devices.liblsl import load_pylsl
 
@@ -168,3 +169,5 @@ if __name__ == "__main__":
         asyncio.run(main(ask.parse_args()))
     except KeyboardInterrupt:
         print()
+    except ClientError as error:
+        sys.exit(str(error))
