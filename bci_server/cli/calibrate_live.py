@@ -115,5 +115,12 @@ def _show(done: dict[str, Any]) -> None:
             "signal. Cross-validated:"
         )
     )
-    for line in score_lines(done["summary"]["metrics"]):
+    metrics = done["summary"]["metrics"]
+    for line in score_lines(metrics):
         console.print(Text(f"  {line}"))
+    if metrics["n"] > done["trial"]:
+        note(
+            f"Mind: it was fitted on {metrics['n']} trials, but {done['trial']} were cued. The "
+            "device's own markers are labels of cues, too, so that trials count twice and the "
+            "score flatters. Take `markers` out of [device], and calibrate again."
+        )
