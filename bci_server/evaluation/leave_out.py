@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -70,6 +71,15 @@ class LeftOutEvaluation(msgspec.Struct, frozen=True):
     mean: float
     mean_ci95: tuple[float, float] | None
     pooled: dict[str, Any] | None
+
+
+_BOUNDS = {
+    "accuracy": (0.0, 1.0),
+    "auc": (0.0, 1.0),
+    "r2": (-math.inf, 1.0),
+    "phoneme_error_rate": (0.0, math.inf),
+}
+"""What each score lies between."""
 
 
 def leave_one_out(
@@ -185,7 +195,7 @@ def summary(by: str, done: Sequence[Fold]) -> LeftOutEvaluation:
     values = [_value(fold.metrics, score) for fold in done]
     pooled = _pooled(done) if "confusion" in done[0].metrics else None
     mean = float(np.mean(values))
-    return LeftOutEvaluation(by, tuple(done), score, mean, _student(values), pooled)
+    return LeftOutEvaluation(by, tuple(done), score, mean, _student(values, score), pooled)
 
 
 def _score_of(metrics: Sequence[dict[str, Any]]) -> str:
@@ -201,7 +211,8 @@ def _value(metrics: dict[str, Any], score: str) -> float:
     return float(np.mean(metrics[score]))
 
 
-def _student(values: Sequence[float]) -> tuple[float, float] | None:
+def _student(values: Sequence[float], score: str) -> tuple[float, float] | None:
+    """Return Student's interval of the mean, as far as the score can be that."""
     from scipy.stats import t
 
     n = len(values)
@@ -209,7 +220,8 @@ def _student(values: Sequence[float]) -> tuple[float, float] | None:
         return None
     half = float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
     mean = float(np.mean(values))
-    return mean - half, mean + half
+    least, most = _BOUNDS[score]
+    return max(least, mean - half), min(most, mean + half)
 
 
 def _pooled(done: Sequence[Fold]) -> dict[str, Any]:

@@ -40,7 +40,8 @@ def test_the_folds_are_summed_up():
     assert result.score == "accuracy"
     assert result.mean == pytest.approx(np.mean(accuracies))
     assert result.mean_ci95 is not None
-    assert result.mean_ci95[0] <= result.mean <= result.mean_ci95[1]
+    assert 0.0 <= result.mean_ci95[0] <= result.mean <= result.mean_ci95[1] <= 1.0
+    assert max(accuracies) == 1.0  # Student's interval would reach beyond
     assert result.pooled is not None
     assert result.pooled["n"] == 36
     assert result.pooled["accuracy"] == pytest.approx(result.mean)
