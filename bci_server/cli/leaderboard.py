@@ -103,6 +103,7 @@ def leaderboard(
 
 
 def _show(cells: dict[str, Cell], unfit: dict[str, str]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     for name, why in unfit.items():
@@ -111,15 +112,16 @@ def _show(cells: dict[str, Cell], unfit: dict[str, str]) -> None:
         raise CommandError("no decoder fits what the stages put out; why is said above")
     first = next(iter(cells.values()))
     title = "R²" if first.score == "r2" else first.score
-    table = Table(title=f"{title}, n = {first.n}, chance {first.chance:.2f}")
-    for head in ("decoder", title, "95 %", "control", "fit s", "step p50/p99 ms", "kB"):
+    title_line = f"{title}, n = {first.n}, chance {first.chance:.2f}"
+    table = Table(title=title_line, box=SIMPLE_HEAD, padding=0)  # fits in 80 columns
+    for head in ("decoder", title, "95 %", "control", "fit s", "p50/p99 ms", "kB"):
         table.add_column(head, justify="left" if head == "decoder" else "right")
     for name, cell in sorted(cells.items(), key=lambda item: -item[1].value):
         low, high = cell.ci95
         table.add_row(
             name,
             f"{cell.value:.3f}",
-            f"{low:.3f} to {high:.3f}",
+            f"{low:.2f} to {high:.2f}",
             f"{cell.control:.3f}",
             f"{cell.times.fit_s:.2f}",
             f"{cell.times.p50_ms:.2f}/{cell.times.p99_ms:.2f}",

@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from bci_server.__main__ import app
 from bci_server.catalog import UnknownKind
+from bci_server.cli.leaderboard import _show
 from bci_server.cli.outcome import CommandError, Exit
+from bci_server.evaluation.leaderboard import Cell, Times
 
 
 def run(*arguments: object) -> Result:
@@ -66,3 +69,26 @@ def test_what_cannot_be_compared_is_said(session_file: Path, recordings: tuple[P
     assert isinstance(result.exception, CommandError)
     assert "not scored by r2" in str(result.exception)
     assert isinstance(run(session_file, recordings[0], "--decoder", "no").exception, UnknownKind)
+
+
+def test_the_table_fits_into_eighty_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    times = Times(fit_s=12.3, model_kb=1005.1, p50_ms=0.2, p99_ms=10.3)
+    cell = Cell(
+        score="accuracy",
+        value=0.9,
+        ci95=(0.83, 1.0),
+        chance=0.5,
+        n=30,
+        folds={},
+        control=0.5,
+        times=times,
+    )
+    _show({"xdawn_covariance": cell}, {})
+    (row,) = (r for r in capsys.readouterr().out.splitlines() if "xdawn" in r)
+    assert row.split() == [
+        *("xdawn_covariance", "0.900", "0.83", "to", "1.00"),
+        *("0.500", "12.30", "0.20/10.30", "1005.1"),
+    ]
