@@ -10,6 +10,11 @@ from hypothesis import settings
 
 from devices.liblsl import LslConfig, load_pylsl
 
+# Linear algebra and networks read it when they are loaded, some of them long after the first test.
+# Threads that wait for each other spin: with one for each core in every worker, a third of the
+# processor's time went there.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 # LSL reads this once, at its first use in a process, and child processes inherit it: so no test
 # sees the network's streams, nor is seen. Each worker of pytest-xdist comes through here too, and
 # so has streams of its own.
