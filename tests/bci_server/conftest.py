@@ -186,3 +186,19 @@ def write_session(model):
 def session_file(tmp_path, write_session):
     """Writes a session file into the test's own folder; returns its path."""
     return partial(write_session, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory):
+    """Sessions on the simulator at forty times its speed, with their model."""
+    from benchmarks.replay_sources import simulator
+
+    return simulator(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def simulated_recording(simulated, tmp_path_factory):
+    """A session of these, recorded by the engine."""
+    from benchmarks.replay_exact import run_session
+
+    return run_session(simulated, 1, tmp_path_factory.mktemp("recording"))

@@ -13,8 +13,8 @@ from bci_server.cli.outcome import CommandError
 from bci_server.config import parse_session
 from bci_server.evaluation.compare import compare
 from bci_server.replay import recorded_session, replay
-from benchmarks.replay_exact import one_session, run_session
-from benchmarks.replay_sources import clock_resets, over_lsl, simulator, spikes
+from benchmarks.replay_exact import one_session
+from benchmarks.replay_sources import clock_resets, over_lsl, spikes
 from decoders.artifact import Artifact, ArtifactError
 from decoders.calibration import calibrate
 from decoders.stage import Mismatch
@@ -23,13 +23,6 @@ from devices.clock import ManualClock
 from devices.device import DeviceRefused
 from devices.recording.checksums import sidecar_of
 from devices.recording.recorded import Recorded
-
-
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory):
-    """A session on the simulator, with its model."""
-    return simulator(tmp_path_factory.mktemp("models"))
-
 
 SOURCES = {
     "simulator": lambda simulated, data, folder: simulated,
@@ -51,10 +44,9 @@ def test_what_was_said_live_is_said_again(simulated, shared_data, name, tmp_path
     assert outcome.replayed.outputs_sha256 == outcome.replayed.recorded_sha256
 
 
-@pytest.fixture(scope="module")
-def recording(simulated, tmp_path_factory):
-    """A recorded session of the simulator."""
-    return run_session(simulated, 1, tmp_path_factory.mktemp("recording"))
+@pytest.fixture
+def recording(simulated_recording):
+    return simulated_recording
 
 
 @pytest.fixture(scope="module")

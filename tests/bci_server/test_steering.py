@@ -6,8 +6,6 @@ from bci_server.config import BadSession, parse_session
 from bci_server.control import Answer, SteerReplay
 from bci_server.steering import from_start, steer
 from bci_server.wire import PredictionMessage, StatusMessage
-from benchmarks.replay_exact import run_session
-from benchmarks.replay_sources import simulator
 from tests.bci_server.scripted import ScriptedStream
 from tests.bci_server.test_engine import WAIT_S, start
 from tests.bci_server.test_supervisor import runtime, serve
@@ -16,14 +14,11 @@ __all__ = ["runtime", "serve", "start"]
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory):
+def session(simulated, simulated_recording, tmp_path_factory):
     """A session file whose device is the replay of a session, at a hundredth of its speed."""
-    folder = tmp_path_factory.mktemp("replayed")
-    source = simulator(folder)
-    path = run_session(source, 1, folder)
-    device = f'kind = "replay"\npath = "{path}"\nspeed = 0.01'
-    text = source.session.text.replace('kind = "simulator_eeg"', device)
-    file = folder / "replayed.toml"
+    device = f'kind = "replay"\npath = "{simulated_recording}"\nspeed = 0.01'
+    text = simulated.session.text.replace('kind = "simulator_eeg"', device)
+    file = tmp_path_factory.mktemp("replayed") / "replayed.toml"
     file.write_text(text.replace("stall_ms = 2000", "stall_ms = 300"))
     return file
 
