@@ -57,6 +57,6 @@ class Notch:
                 f"a notch at {self.mains_hz:g} Hz needs more than {2 * self.mains_hz:g} samples a "
                 f"second; the signal has {rate_hz:g} Hz"
             )
-        # Harmonics keep the width of the first, as the mains' wander grows with its multiples.
+        # Harmonics keep the quality, so are wider: the mains' wander grows with its multiples.
         designs: list[Any] = [iirnotch(hz, self.quality, fs=rate_hz) for hz in below]
         return np.array([np.concatenate(design) for design in designs], np.float64)
