@@ -199,9 +199,8 @@ class Clear(_Call, frozen=True, kw_only=True, tag="clear"):
     """Lift a stop; leaves the session disarmed."""
 
 
-ClientMessage = (
-    Auth
-    | Subscribe
+Call = (
+    Subscribe
     | Unsubscribe
     | Ping
     | MarkerCall
@@ -218,3 +217,6 @@ ClientMessage = (
     | Stop
     | Clear
 )
+"""What is asked on a line that has said who it is."""
+
+ClientMessage = Auth | Call

@@ -30,10 +30,10 @@ class Commands:
         What the values mean.
     on
         ``"probabilities"``: a command each block. ``"decisions"``: one with each decision of a
-        trial that was cued after arming, or of none, with the values of what was decided; between
-        them commands are neutral. ``"words"``, of a decoder
-        of speech with a language: one with each final word that has values, and that was begun to
-        be said after arming; its confidence is the word's.
+        trial that was cued after arming, or of none, with the values of what was decided (where a
+        block has several, of the newest); between them commands are neutral. ``"words"``, of a
+        decoder of speech with a language: one with each final word that has values, and that was
+        begun to be said after arming; its confidence is the word's.
     hold_s
         The command of a word stands for so long.
     """

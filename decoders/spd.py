@@ -7,6 +7,7 @@ A symmetric (n, n) matrix travels as the n (n + 1) / 2 values of its upper trian
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal
 
@@ -135,7 +136,7 @@ class Unfolding:
         return row.take(self._index, out=self._full, mode="clip")  # into it without a copy between
 
 
-class _Whitened:
+class _Whitened(ABC):
     """One triangle of C → W C W, in the same memory each time.
 
     Parameters
@@ -164,9 +165,9 @@ class _Whitened:
         self._put(full)
         return self._flat
 
+    @abstractmethod
     def _put(self, white: NDArray[np.float64]) -> None:
         """Put what is wanted of W C W into ``_out``."""
-        raise NotImplementedError
 
 
 class Logarithm(_Whitened):

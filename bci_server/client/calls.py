@@ -9,6 +9,7 @@ from typing import Literal
 from bci_server.calls import (
     Adapt,
     Arm,
+    Call,
     Clear,
     Disarm,
     FeedbackCall,
@@ -16,39 +17,16 @@ from bci_server.calls import (
     Finalize,
     Limit,
     MarkerCall,
-    Ping,
-    Renew,
     Reset,
     Stimulate,
     Stop,
-    Subscribe,
-    Unsubscribe,
     Word,
     Wrong,
 )
 from bci_server.client.lease import Lease
 from bci_server.wire import Result
 
-__all__ = ["Call", "Calls"]
-
-Call = (
-    Subscribe
-    | Unsubscribe
-    | Ping
-    | MarkerCall
-    | FeedbackCall
-    | Adapt
-    | Finalize
-    | Reset
-    | Wrong
-    | Word
-    | Stimulate
-    | Arm
-    | Renew
-    | Disarm
-    | Stop
-    | Clear
-)
+__all__ = ["Calls"]
 
 
 class Calls(ABC):

@@ -14,8 +14,8 @@ from typing import Self, get_args
 
 import msgspec
 
-from bci_server.calls import Ping, ResumeFrom, Subscribe, Unsubscribe
-from bci_server.client.calls import Call, Calls
+from bci_server.calls import Call, Ping, ResumeFrom, Subscribe, Unsubscribe
+from bci_server.client.calls import Calls
 from bci_server.client.clock_offset import ClockOffset
 from bci_server.client.errors import CallRefused, ClientError, Lost, Unreachable
 from bci_server.client.line import Line, LineClosed, stream_address

@@ -3,7 +3,9 @@ import math
 import pytest
 
 from bci_server.mapping import Commanding, Commands
+from decoders.decoder import Event, Moment
 from decoders.output import Command, Prediction, Token
+from decoders.trials import Deciding, Trials
 
 
 def test_the_command_is_the_mean_weighted_by_probability():
@@ -19,6 +21,19 @@ def test_a_decision_on_what_was_cued_before_arming_means_nothing(cue, mode):
     commands = Commands(("x",), {"go": (1.0,)}, "click", on="decisions")
     decided = Prediction(("go", "stay"), (0.9, 0.1), decision="go", cue_sample=cue)
     assert commands.command(decided, armed_from=100).mode == mode
+
+
+def test_of_several_decisions_in_a_block_the_newest_moves_whatever_the_older_ones_say():
+    deciding = Deciding(Trials({"T": "go"}, start_s=0.0, end_s=0.1), 100.0, 10)
+    said = (Prediction(("go", "stay"), (0.9, 0.1)),)
+    deciding(said, deciding.begin(Moment(9, 0.09)))
+    late = tuple(Event(sample, "T", "device") for sample in (2, 4))
+    outputs = deciding(said, deciding.begin(Moment(19, 0.19, events=late)))
+    assert [o.cue_sample for o in outputs] == [4, 2]
+    commanding = Commanding(Commands(("x",), {"go": (1.0,)}, "click", on="decisions"), 100.0)
+    for armed_from, mode in ((0, "click"), (3, "click"), (5, "neutral")):
+        commanding.forget(armed_from)
+        assert commanding.command(outputs, 19).mode == mode
 
 
 @pytest.mark.parametrize(
