@@ -12,6 +12,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from devices.clock import MONOTONIC
+from devices.clock_offset import ClockOffset, OffsetEstimate, estimate_offset
 from devices.device import DeviceChanged, DeviceRefused
 from devices.discovery import StreamMatch, resolve
 from devices.liblsl import load_pylsl
@@ -32,21 +34,26 @@ class SourceWatch:
         Who it was at connect.
     inlets
         By host, a ``pylsl.StreamInlet`` whose clock is followed.
-    offsets_s
-        By host, the first estimates.
+    estimates
+        By host, LSL's first estimate of the offset of its clock.
 
     Attributes
     ----------
     offsets_s
-        By host, LSL's newest estimate of the offset of its clock.
+        By host, what to add to its stamps.
     """
 
     def __init__(
-        self, description: Description, inlets: Mapping[str, Any], offsets_s: Mapping[str, float]
+        self,
+        description: Description,
+        inlets: Mapping[str, Any],
+        estimates: Mapping[str, OffsetEstimate],
     ) -> None:
         self._description = description
         self._inlets = inlets
-        self.offsets_s = dict(offsets_s)
+        now_s = MONOTONIC.now()
+        self._clocks = {host: ClockOffset(first, now_s) for host, first in estimates.items()}
+        self.offsets_s = {host: clock.offset_s for host, clock in self._clocks.items()}
         self._change: DeviceChanged | None = None
         self._is_asked = False
         self._must_verify = False
@@ -110,9 +117,11 @@ class SourceWatch:
         util = load_pylsl().util
         for host, inlet in self._inlets.items():
             try:
-                self.offsets_s[host] = inlet.time_correction(0.0)
+                estimate = estimate_offset(inlet, 0.0)
             except (util.TimeoutError, util.LostError):
                 continue  # reconnecting: the last estimate stands; who reads learns of a loss
+            self._clocks[host].take(estimate, MONOTONIC.now())
+            self.offsets_s[host] = self._clocks[host].offset_s
 
     def _ask_network(self) -> None:
         infos = resolve(self._query(), _RESOLVE_S)

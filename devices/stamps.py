@@ -29,8 +29,6 @@ from devices.soundness import Soundness, repaired
 
 __all__ = ["Timeline"]
 
-_SAME_CLOCK_S = 1e-3
-"""Two clocks that agree this well are one: monotonic clocks count from each machine's start."""
 _NOISE_S = 2e-4
 _SLEW = 5e-4
 """Seconds that the offset follows its estimate each second."""
@@ -64,7 +62,7 @@ class Timeline:
         self._gap_s = max(gap_s, 1.0 / rate_hz)
         self._gaps = GapDetector(rate_hz, gap_s)
         self._dejitter = Dejitter(rate_hz)
-        self._offset_s = as_offset(offset_s)
+        self._offset_s = offset_s
         self._jump_s = 0.0
         self._is_new = True
         self._soundness = Soundness(rate_hz)
@@ -126,7 +124,6 @@ class Timeline:
 
     def steer(self, estimate_s: float, elapsed_s: float) -> None:
         """Follow a new estimate of the offset, `elapsed_s` after the last one."""
-        estimate_s = as_offset(estimate_s)
         error_s = estimate_s - self._offset_s
         if abs(error_s) > _STEP_S:
             self.restart(estimate_s)
@@ -136,7 +133,7 @@ class Timeline:
 
     def restart(self, offset_s: float) -> None:
         """Take the sender's clock as a new one."""
-        self._offset_s, self._jump_s, self._is_new = as_offset(offset_s), 0.0, True
+        self._offset_s, self._jump_s, self._is_new = offset_s, 0.0, True
         self._dejitter.restart()
         self._soundness.restart()
 
@@ -186,8 +183,3 @@ class Timeline:
             return
         self._jump_s = expected_s - (raw_s + self._offset_s)
         self._note_jump(arrival_s)
-
-
-def as_offset(estimate_s: float) -> float:
-    """Return the offset to use for LSL's estimate: exactly none where both have one clock."""
-    return 0.0 if abs(estimate_s) < _SAME_CLOCK_S else estimate_s

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.clock import MONOTONIC, Clock
+from devices.clock_offset import OffsetEstimate, estimate_offset
 from devices.device import DeviceLost, DeviceNotFound, DeviceRefused, Health, Stream
 from devices.discovery import StreamFound, StreamMatch, resolve_one
 from devices.inlet import SampleInlet
@@ -21,7 +22,7 @@ from devices.rate import RateMeter
 from devices.recovery import SourceWatch
 from devices.side_streams import MarkerStream, TruthStream
 from devices.signal import Chunk, Marker
-from devices.stamps import Timeline, as_offset
+from devices.stamps import Timeline
 
 __all__ = ["Lsl"]
 
@@ -119,19 +120,20 @@ class _LslStream(Stream):
         # Side streams open first: what they send from now on belongs to samples yet to come.
         side = [s for s in (self._markers, self._truth) if s is not None]
         self._side_clocks = {s.found.host: s.lsl for s in side if s.found.host != found.host}
-        offsets_s = {
+        estimates = {
             host: _offset(lsl, host, recipe.timeout_s) for host, lsl in self._side_clocks.items()
         }
         for stream in side:
             _open(stream.lsl, stream.found, recipe.timeout_s)
-        offsets_s[found.host] = _offset(self._inlet.lsl, found.host, recipe.timeout_s)
+        estimates[found.host] = _offset(self._inlet.lsl, found.host, recipe.timeout_s)
         _open(self._inlet.lsl, found, recipe.timeout_s)
         real_rate_hz = found.rate_hz * self._speed
         self._inlet.set_real_rate(real_rate_hz)
-        self._timeline = Timeline(real_rate_hz, recipe.gap_s / self._speed, offsets_s[found.host])
         self._host = found.host
         clocks = {**self._side_clocks, found.host: self._inlet.lsl}
-        self._watch = SourceWatch(description, clocks, offsets_s)
+        self._watch = SourceWatch(description, clocks, estimates)
+        offset_s = self._watch.offsets_s[found.host]
+        self._timeline = Timeline(real_rate_hz, recipe.gap_s / self._speed, offset_s)
         # A stream that is forgotten without being closed takes its thread with it.
         weakref.finalize(self, self._watch.close).atexit = False
         self._is_open = True
@@ -248,7 +250,7 @@ class _LslStream(Stream):
         """Return what brings a side stream's stamps into this stream's time."""
         if host == self._host:
             return self._timeline.offset_s
-        return as_offset(self._watch.offsets_s[host])
+        return self._watch.offsets_s[host]
 
 
 class _Conversion:
@@ -283,11 +285,10 @@ def _full_description(inlet: Any, found: StreamFound, timeout_s: float) -> Descr
         raise DeviceNotFound(_silent(found, timeout_s)) from error
 
 
-def _offset(inlet: Any, host: str, timeout_s: float) -> float:
-    """Return LSL's first estimate of the clock offset; takes it about 0.6 s."""
+def _offset(inlet: Any, host: str, timeout_s: float) -> OffsetEstimate:
     util = load_pylsl().util
     try:
-        return float(inlet.time_correction(timeout_s))
+        return estimate_offset(inlet, timeout_s)
     except (util.TimeoutError, util.LostError) as error:
         raise DeviceNotFound(
             f"{host!r} does not answer LSL's clock requests (UDP) within {timeout_s:g} s. Open "

@@ -4,7 +4,9 @@ import time
 import numpy as np
 import pytest
 
+from devices.adapters import lsl as adapter
 from devices.adapters.lsl import Lsl
+from devices.clock_offset import OffsetEstimate
 from devices.device import DeviceLost, DeviceNotFound, DeviceRefused
 from devices.discovery import StreamMatch
 from tests.devices.lsl_sender import Sender, read_samples, read_until_it_raises, unique
@@ -256,6 +258,17 @@ def test_stamps_of_another_clock_are_brought_to_ours(lsl):
         sender.push_ramp(0, 10)
         times, _, gaps = read_samples(stream, 10)
         assert abs(time.monotonic() - times[-1]) < 30.0
+    assert gaps == []
+
+
+def test_a_first_estimate_of_a_busy_moment_moves_no_stamp(lsl, monkeypatch):
+    monkeypatch.setattr(adapter, "estimate_offset", lambda *_: OffsetEstimate(0.12, 0.3))
+    sender = Sender(lsl, unique("busy"))
+    with Lsl(source_id=sender.source_id).open() as stream:
+        sender.wait().push_ramp(0, 20)
+        times, _, gaps = read_samples(stream, 20)
+        assert stream.health().n_jumps == 0
+    np.testing.assert_array_equal(times, sender.t0 + np.arange(20) / 100)
     assert gaps == []
 
 
