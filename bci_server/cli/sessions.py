@@ -124,25 +124,14 @@ def _show_all(entries: list[Entry], as_json: bool) -> None:
     if as_json:
         write_json(entries)
         return
-    from rich.table import Table
-    from rich.text import Text
+    from bci_server.cli.recording_lines import recording_lines
 
     console = results()
     if not entries:
         console.print("No recording is as asked for.")
-        return
-    table = Table(box=None, pad_edge=False)
-    for column in ("id", "participant", "task", "started", "length", "markers", "tags", "file"):
-        table.add_column(column, overflow="fold")
-    for e in entries:
-        length = f"{e.streams[0].duration_s:.0f} s" if e.streams else ""
-        started = e.started_at[:16].replace("T", " ")
-        what = Text(e.place)
-        if e.problem:
-            what.append(f"\n{e.problem}", style="red")
-        facts = (e.id, e.participant, e.task, started, length, str(e.n_markers), " ".join(e.tags))
-        table.add_row(*map(Text, facts), what)
-    console.print(table)
+    width = console.width if console.is_terminal else None
+    for line in recording_lines(entries, width):
+        console.print(line, soft_wrap=True)  # what is too long is the terminal's to break, unharmed
 
 
 def _show(entry: Entry, as_json: bool) -> None:
