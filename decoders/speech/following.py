@@ -65,6 +65,7 @@ class Following:
         self._rows = np.zeros((size, ground.features.n_channels), np.float32)
         self._samples = np.full(size, -1, np.int64)
         self._n_rows = 0
+        self._words: tuple[str, ...] = ()
         self._begin = 0  # rows before are of another stretch, or of an utterance that was kept
         self._kept: deque[_Place] = deque(maxlen=keep)
         self._silence = Silence(max(1, round(pause_s / STEP_S)), silence)
@@ -96,6 +97,7 @@ class Following:
 
     def hear(self, utterance: Utterance) -> None:
         """Take in an utterance that has ended with this block."""
+        self._words = utterance.words
         at = np.arange(max(self._begin, self._n_rows - len(self._rows)), self._n_rows)
         samples = self._samples[at % len(self._rows)]
         begin, end = (int(np.searchsorted(samples, s)) for s in (utterance.first, utterance.last))
@@ -191,7 +193,9 @@ class Following:
         changed = {n: a for n, a in weights.items() if a is not fitted.get(n)}
         kept = tuple(place.kept for place in self._kept)
         self._number += 1
-        self._order = Order(self._ground.features, kept, self._terms, changed, self._number)
+        self._order = Order(
+            self._ground.features, kept, self._terms, changed, self._number, words=self._words
+        )
         self._base = weights
         self._span = (self._kept[0].first, self._kept[-1].last, sum(len(k.rows) for k in kept))
         self._n_new, self._is_due = 0, False

@@ -28,10 +28,11 @@ _LEAST = -1e30
 
 @dataclass(frozen=True, slots=True)
 class NewWord:
-    """A word that was not in the lexicon, and the ways to say it."""
+    """A word that was not in the lexicon, the ways to say it, and how somebody wrote them."""
 
     text: str
     pronunciations: tuple[Phonemes, ...]
+    said: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,8 @@ class Order:
         Names the order.
     parent
         Hash of that version's weights.
+    words
+        Those that were added to the language, as they were: ``NAME`` or ``NAME PHONEMES``.
     """
 
     features: Signal
@@ -106,6 +108,7 @@ class Order:
     changed: Weights
     number: int = 0
     parent: str = ""
+    words: tuple[str, ...] = ()
 
     def differing(self, new: Weights, model: Weights) -> Weights:
         """Return the arrays of new weights that are kept beside the model."""

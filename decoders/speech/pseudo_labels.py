@@ -20,10 +20,10 @@ from decoders.speech.ctc import greedy
 from decoders.speech.gate import Heard
 from decoders.speech.language import Loaded
 from decoders.speech.phoneme_errors import distance
+from decoders.speech.vocabulary import label_of
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
-from devices.speech.phonemes import CLASSES, phoneme_ids
-from devices.speech.pronunciation import phonemes_of
+from devices.speech.phonemes import CLASSES
 
 __all__ = ["hear", "labelled", "outputs_of", "unlike"]
 
@@ -119,7 +119,7 @@ def _hear_stretch(
             int(np.searchsorted(gathered.samples[rows], sample)) + int(rows[0])
             for sample in (newest.first, newest.last)
         )
-        label = phoneme_ids(phonemes_of(newest.text))
+        label = label_of(newest.text, newest.words)
         said = [likely for at, likely in steps if first <= at <= last]
         path = greedy(np.array(said)) if said else ()
         found.append(Heard(newest.text, newest.confidence, first, last, label, path))

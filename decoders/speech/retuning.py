@@ -21,10 +21,10 @@ from decoders.speech.pseudo_labels import outputs_of, unlike
 from decoders.speech.recalibration import LEAST_HEARD, check_change
 from decoders.speech.running import Language
 from decoders.speech.settling import settled_if_better
+from decoders.speech.vocabulary import label_of
 from decoders.stage import Mismatch
 from devices.signal import Signal
-from devices.speech.phonemes import CLASSES, phoneme_ids
-from devices.speech.pronunciation import phonemes_of
+from devices.speech.phonemes import CLASSES
 
 __all__ = ["retuned"]
 
@@ -74,7 +74,7 @@ def retuned(
     terms = order.terms
     weights = {**model, **order.changed}
     begun = _begun(decoder, weights, order)
-    found = [_heard(decoder, begun, order.features, kept) for kept in order.kept]
+    found = [_heard(decoder, begun, order, kept) for kept in order.kept]
     sure = [one for one in found if one is not None and one.counts and _is_sure(one, terms.gate)]
     if begun is not weights and language is not None and len(sure) < terms.needed:
         return settled_if_better(decoder, model, order, begun, language.load())
@@ -83,7 +83,7 @@ def retuned(
     new = {**begun, **_learned(decoder, training, begun, terms)}
     check_change(begun, new, terms.most_change)
     before, after = (
-        [one.heard for k in proving if (one := _heard(decoder, w, order.features, k.kept))]
+        [one.heard for k in proving if (one := _heard(decoder, w, order, k.kept))]
         for w in (weights, new)
     )
     _check_better(before, after, terms)
@@ -99,15 +99,15 @@ def _begun(decoder: Decoder, weights: Weights, order: Order) -> Weights:
     return {**weights, **decoder.settle(rows, weights)}
 
 
-def _heard(decoder: Decoder, weights: Weights, signal: Signal, kept: Kept) -> _Labelled | None:
+def _heard(decoder: Decoder, weights: Weights, order: Order, kept: Kept) -> _Labelled | None:
     """Return an utterance as the network alone hears it; None if its text cannot be said."""
     try:
-        label = phoneme_ids(phonemes_of(kept.text))
+        label = label_of(kept.text, order.words)
     except ValueError:
         return None
     said = [
         output.probabilities
-        for _, outputs in outputs_of(decoder, weights, signal, kept.rows)
+        for _, outputs in outputs_of(decoder, weights, order.features, kept.rows)
         for output in outputs
         if isinstance(output, Prediction)
     ]

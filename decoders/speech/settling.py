@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from decoders.decoder import Decoder, Event, Weights
+from decoders.decoder import Decoder, Event, Moment, Weights
 from decoders.output import Prediction
 from decoders.speech.ctc import greedy
 from decoders.speech.gate import Heard
@@ -20,9 +20,8 @@ from decoders.speech.order import Kept, Made, Order
 from decoders.speech.pseudo_labels import outputs_of, unlike
 from decoders.speech.recalibration import LEAST_HEARD
 from decoders.speech.running import Loaded
+from decoders.speech.vocabulary import label_of
 from decoders.stage import Mismatch
-from devices.speech.phonemes import phoneme_ids
-from devices.speech.pronunciation import phonemes_of
 
 __all__ = ["settled_if_better"]
 
@@ -82,12 +81,14 @@ def _unlike(heard: list[Heard]) -> float:
 def _reheard(decoder: Decoder, weights: Weights, loaded: Loaded, order: Order, kept: Kept) -> Heard:
     """Return what the network says of an utterance, and what the language makes of that."""
     speaking = loaded.start(order.features.rate_hz, 1)
+    added = tuple(Event(-1, f"word {word}", "", "speech") for word in order.words)
+    speaking((), Moment(-1, 0.0, added))
     last, said = len(kept.rows) - 1, []
     for moment, outputs in outputs_of(decoder, weights, order.features, kept.rows):
         said += [o.probabilities for o in outputs if isinstance(o, Prediction)]
         ends = (Event(last, "finalize", "", "speech"),) if moment.sample == last else ()
         speaking(outputs, replace(moment, events=ends))
     text = " ".join(one.text for one in speaking.utterances if one.text)
-    label = phoneme_ids(phonemes_of(text)) if text else ()
+    label = label_of(text, order.words) if text else ()
     sure = min((one.confidence for one in speaking.utterances), default=0.0)
     return Heard(text, sure, 0, last, label, greedy(np.array(said)) if said else ())

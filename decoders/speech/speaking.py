@@ -120,7 +120,8 @@ class Speaking:
         self._silence.cut()
         said, utterance = self._transcript.end()
         if utterance is not None:
-            self.utterances.append(utterance)
+            words = tuple(word.said for word in self._all_words())
+            self.utterances.append(replace(utterance, words=words))
         return said
 
     def _hold(self) -> None:

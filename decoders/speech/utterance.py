@@ -28,6 +28,8 @@ class Utterance:
     correction
         What it was, where somebody said so; else the likeliest alternative of a wrong one; empty
         where neither is known.
+    words
+        Those that had been added by its end, as they were: ``NAME`` or ``NAME PHONEMES``.
     """
 
     first: int
@@ -37,3 +39,4 @@ class Utterance:
     alternatives: tuple[Alternative, ...] = ()
     is_wrong: bool = False
     correction: str = ""
+    words: tuple[str, ...] = ()

@@ -56,6 +56,7 @@ class _Paper(msgspec.Struct, frozen=True):
     kept: tuple[_Words, ...]
     terms: Terms
     parent: str
+    words: tuple[str, ...]
 
 
 class _Said(msgspec.Struct, frozen=True):
@@ -191,6 +192,7 @@ def fill(
         words,
         order.terms,
         order.parent,
+        order.words,
     )
     arrays: dict[str, NDArray[Any]] = {
         f"{_CHANGED}{name}": np.ascontiguousarray(array) for name, array in order.changed.items()
@@ -213,7 +215,7 @@ def read(folder: Path) -> _Read:
     )
     changed = {n[len(_CHANGED) :]: a for n, a in arrays.items() if n.startswith(_CHANGED)}
     features = Signal(paper.rate_hz, paper.channels, paper.unit)
-    order = Order(features, kept, paper.terms, changed, parent=paper.parent)
+    order = Order(features, kept, paper.terms, changed, parent=paper.parent, words=paper.words)
     language = None if paper.language is None else paper.language.recipe()
     return _Read(paper.recipe.recipe(), language, Path(paper.model), order)
 

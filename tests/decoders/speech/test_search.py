@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from decoders.speech.folder import LanguageFolder, Lexeme
-from decoders.speech.lexicon import Lexicon, NewWord
+from decoders.speech.lexicon import Lexicon
 from decoders.speech.search import Search, Weighing
 from decoders.speech.ties import offsets
+from decoders.speech.vocabulary import new_word_of
 from devices.speech.phonemes import phoneme_ids
 from tests.decoders.speech import tiny_language as tiny
 from tests.decoders.speech.tiny_language import heard, silence
@@ -117,7 +118,7 @@ def test_of_words_that_sound_alike_and_that_no_model_knows_one_is_kept():
 
 def test_a_new_word_is_held_and_let_go(lexicon):
     table = heard("zorb", said={"zorb": "Z AO R B"})
-    zorb = (NewWord("zorb", (phoneme_ids(("Z", "AO", "R", "B")),)),)
+    zorb = (new_word_of("zorb Z AO R B"),)
     path = [*zorb[0].pronunciations[0], 40]
 
     def found():
@@ -135,7 +136,7 @@ def test_a_new_word_is_held_and_let_go(lexicon):
 
 
 def test_a_new_word_may_sound_like_one_that_is_known(lexicon):
-    ann = (NewWord("Cann", (phoneme_ids(("K", "AE", "N")),)),)
+    ann = (new_word_of("Cann K AE N"),)
     scores = lexicon.tree.search([*ann[0].pronunciations[0], 40]).scores
     lexicon.hold(ann)
     texts = searched(lexicon, heard("can")).end().texts(2)

@@ -63,13 +63,14 @@ def test_what_a_process_makes_is_what_is_made_here_and_lies_beside_the_model(mod
 def test_an_order_is_read_as_it_was_written(model, tmp_path):
     folder, artifact = model
     changed = {"day bias": np.ones((1, 16), np.float32)}
-    written = order(artifact, changed=changed)
+    written = order(artifact, changed=changed, words=("Zoltan", "Siobhan SH AH V AO N"))
     language = Language("english", words=("Zoltan", "Siobhan SH AH V AO N"), only=("no",))
     fill(tmp_path, SPEECH, folder, written, language)
     found = read(tmp_path)
     assert (found.decoder, found.language, found.model) == (SPEECH, language, folder)
     assert found.order.terms == written.terms
     assert found.order.parent == written.parent
+    assert found.order.words == written.words
     assert found.order.features == SIGNAL
     assert found.order.changed["day bias"].tobytes() == changed["day bias"].tobytes()
     for one, other in zip(found.order.kept, written.kept, strict=True):
