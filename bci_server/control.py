@@ -195,7 +195,7 @@ class Controls(Protocol):
 
 
 class Heartbeat(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="heartbeat"):
-    """The loop turns. Sent when nothing else was for a while."""
+    """The loop turns. Sent when it said nothing else for a while."""
 
 
 class Goodbye(msgspec.Struct, tag_field="type", frozen=True, kw_only=True, tag="goodbye"):

@@ -83,6 +83,7 @@ class EngineEnd:
         """Send a message, or keep it for later as its kind demands."""
         data = frame(self._encode(message))
         with self._lock:
+            self._spoke = True
             if isinstance(message, StatusMessage):
                 self._last_status = data
                 self._keep("status", data)
@@ -102,14 +103,14 @@ class EngineEnd:
                 self._keep("answer", frame(self._encode(answer)))
 
     def turn(self, now_s: float) -> None:
-        """Send what waits, and a heartbeat if nothing else was sent for a while."""
+        """Send what waits, and a heartbeat if nothing was put for a while; answers do not count."""
         with self._lock:
             self._flush()
             if self._spoke:
                 self._spoke, self._spoke_s = False, now_s
             elif now_s - self._spoke_s >= _QUIET_S and self._peer and not self._is_behind():
                 self._send(frame(self._encode(Heartbeat())))
-                self._spoke, self._spoke_s = False, now_s
+                self._spoke_s = now_s
 
     def take(self) -> Control | WebLost | None:
         """Return the oldest control that waits."""
@@ -179,7 +180,6 @@ class EngineEnd:
             self._drop_peer()
             return
         self._rest = data[n:]
-        self._spoke = self._spoke or n > 0
 
     def _drop_peer(self) -> None:
         """Let the line go; the thread sees its end and closes it."""

@@ -3,7 +3,7 @@
 The engine's line is re-made whenever it breaks: the supervisor holds the listening socket, so one
 can connect even while no engine runs, and is served as soon as one does. A line that is open but
 silent means that the engine hangs or was stopped; `EngineListener.silent` says so once, and the
-next message ends it.
+next message ends it. Answers break no silence: threads beside the loop give some.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class EngineListener(Protocol):
         """Take one message. `Heartbeat` and `Answer` are not passed on."""
 
     def silent(self) -> None:
-        """Note that an engine that had spoken on this line has said nothing for too long."""
+        """Note that an engine whose loop had spoken on this line is silent for too long."""
 
     def lost(self, goodbye: Goodbye | None) -> None:
         """Note that the line is gone; without a goodbye, the engine died."""
@@ -196,12 +196,13 @@ class EngineLink:
 
     def _received(self, payload: bytes) -> None:
         message = self._decode(payload)
+        if isinstance(message, Answer):  # any thread may give it: it does not say that a loop turns
+            self._calls.settle(message)
+            return
         self._heard_s = asyncio.get_running_loop().time()
         if self._watch is None:
             self._watch_again(self._silence_s)
-        if isinstance(message, Answer):
-            self._calls.settle(message)
-        elif not isinstance(message, Heartbeat):
+        if not isinstance(message, Heartbeat):
             if isinstance(message, Goodbye):
                 self._goodbye = message
             self._listener.message(message)

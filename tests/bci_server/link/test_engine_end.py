@@ -141,6 +141,14 @@ def test_a_quiet_loop_sends_heartbeats_and_a_talking_one_does_not(end, path):
     assert heard == [command(1), Heartbeat()]
 
 
+def test_a_loop_that_only_answers_sends_heartbeats(end, path):
+    web = connected(end, path)
+    for turn in range(5):
+        end.answer(Answer(call=turn, ok=True))
+        end.turn(10.0 + 0.01 * turn)
+    assert web.hear(lambda m: isinstance(m, Heartbeat))
+
+
 def test_a_web_process_that_does_not_read_blocks_nothing_and_misses_no_decision(end, path):
     web = connected(end, path)
     for i in range(20_000):

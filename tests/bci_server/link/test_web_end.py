@@ -166,6 +166,25 @@ def test_silence_is_told_once_and_again_after_the_next_message(tmp_path):
     asyncio.run(scene())
 
 
+def test_answers_break_no_silence(tmp_path):
+    """A thread beside a loop that hangs may answer: an effector is to know in time all the same."""
+
+    async def scene():
+        async with Bench(tmp_path) as bench:
+            engine = await bench.peer()
+            engine.say(RUNNING)
+            async with asyncio.timeout(10):
+                while bench.heard.told.qsize() < 3:
+                    call = asyncio.create_task(bench.link.call(Mark(label="a"), timeout_s=10))
+                    engine.say(Answer(call=(await engine.hear()).call, ok=True))
+                    await call
+            told = [await bench.heard.next() for _ in range(3)]
+            assert told == ["connected", RUNNING, "silent"]
+            engine.close()
+
+    asyncio.run(scene())
+
+
 def test_a_line_that_no_engine_serves_yet_is_not_silent(tmp_path):
     async def scene():
         async with Bench(tmp_path) as bench:
