@@ -31,7 +31,7 @@ _PACKAGES: dict[Group, str] = {
     "devices": "devices.adapters",
     "stages": "decoders.features",
     "decoders": "decoders.models",
-    "rules": "decoders.adapt",
+    "rules": "decoders.adapting.rules",
 }
 
 

@@ -43,12 +43,12 @@ from bci_server.steering import from_start
 from bci_server.stimulator import Stimulator
 from bci_server.tuning import Tuning
 from bci_server.wire import DecoderName
+from decoders.adapting.version_folder import VersionFolder
 from decoders.artifact import Artifact, ArtifactError
 from decoders.decoder import Weights
 from decoders.pipeline import Pipeline, Run
 from decoders.speech.running import InMemory
 from decoders.stage import Mismatch
-from decoders.version_folder import VersionFolder
 from devices.adapters.replay import Replay
 from devices.clock import MONOTONIC, Clock
 from devices.device import DeviceError, Stream

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from bci_server.config import Session, load_session
-from decoders.calibration import one_thread
+from decoders.calibrating.calibration import one_thread
 from decoders.decoder import Moment, Training
 from decoders.output import Prediction
 from decoders.stage import Mismatch

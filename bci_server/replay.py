@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 
 from bci_server.config import Session, parse_session, with_recipes
-from decoders.aligner import ALIGNMENT
+from decoders.adapting.aligner import ALIGNMENT
+from decoders.adapting.version_folder import VersionFolder
 from decoders.artifact import Artifact
 from decoders.gathering import Progress
 from decoders.pipeline import Decoded, Run
 from decoders.stage import Mismatch
 from decoders.transcript import Transcript
-from decoders.version_folder import VersionFolder
 from devices.adapters.replay import Replay, ReplayStream
 from devices.clock import MONOTONIC, Clock
 from devices.device import DeviceRefused, EndOfStream

@@ -8,10 +8,10 @@ from typing import Any
 from bci_server.mapping import Commands
 from bci_server.safety.limits import Safety
 from bci_server.sections import Problems, Section
+from decoders.deciding.speller import Speller
+from decoders.deciding.trials import Trials
+from decoders.deciding.uncued import Uncued
 from decoders.speech.language import Language
-from decoders.speller import Speller
-from decoders.trials import Trials
-from decoders.uncued import Uncued
 
 __all__ = ["check_commands", "check_neutral", "check_speech", "check_speller"]
 

@@ -15,14 +15,14 @@ from bci_server.safety.limits import Safety, default_ttl_ms
 from bci_server.section_kinds import of_kind, recipe_of, table_of
 from bci_server.sections import Problems, Section, build
 from bci_server.session_checks import check_speech, check_speller
-from decoders.adaptation import Adaptation
+from decoders.adapting.adaptation import Adaptation
+from decoders.deciding.probabilities import Probabilities
+from decoders.deciding.speller import Speller
+from decoders.deciding.trials import Trials
+from decoders.deciding.uncued import Uncued
 from decoders.lost_channels import LostChannels
-from decoders.probabilities import Probabilities
 from decoders.speech.language import Language
 from decoders.speech.sentences import Sentences
-from decoders.speller import Speller
-from decoders.trials import Trials
-from decoders.uncued import Uncued
 
 __all__ = [
     "Blocks",

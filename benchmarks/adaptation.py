@@ -31,13 +31,13 @@ from threadpoolctl import threadpool_limits  # noqa: E402
 
 from bci_server.config import load_session  # noqa: E402
 from benchmarks.closed_loop import STEP_S, Loop, blank, population  # noqa: E402
-from decoders.adapt.recentre import Recentre  # noqa: E402
-from decoders.adapt.recursive_lda import RecursiveLda  # noqa: E402
-from decoders.adapt.recursive_ridge import RecursiveRidge  # noqa: E402
-from decoders.adapt.smooth_batch import SmoothBatch  # noqa: E402
-from decoders.adaptation import Adaptation, Rule  # noqa: E402
+from decoders.adapting.adaptation import Adaptation, Rule  # noqa: E402
+from decoders.adapting.rules.recentre import Recentre  # noqa: E402
+from decoders.adapting.rules.recursive_lda import RecursiveLda  # noqa: E402
+from decoders.adapting.rules.recursive_ridge import RecursiveRidge  # noqa: E402
+from decoders.adapting.rules.smooth_batch import SmoothBatch  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
-from decoders.calibration import calibrate  # noqa: E402
+from decoders.calibrating.calibration import calibrate  # noqa: E402
 from decoders.decoder import Decoder, Training  # noqa: E402
 from decoders.describe import describe, describe_pipeline  # noqa: E402
 from decoders.features.covariance import Covariance  # noqa: E402

@@ -38,13 +38,13 @@ from bci_server.config import Session, load_session  # noqa: E402
 from bci_server.evaluation.evaluate import Controls, evaluate  # noqa: E402
 from benchmarks.peers import PEERS  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
+from decoders.calibrating.training_rows import training_of  # noqa: E402
+from decoders.deciding.trials import Trials, decide  # noqa: E402
 from decoders.decoder import Decoder, Training  # noqa: E402
 from decoders.describe import describe, describe_pipeline  # noqa: E402
 from decoders.gathering import Gathered, gather  # noqa: E402
-from decoders.scores import class_scores, continuous_scores  # noqa: E402
+from decoders.scoring.scores import class_scores, continuous_scores  # noqa: E402
 from decoders.stage import Chain, Mismatch  # noqa: E402
-from decoders.training_rows import training_of  # noqa: E402
-from decoders.trials import Trials, decide  # noqa: E402
 from devices.adapters.recording import Recording  # noqa: E402
 from devices.signal import Signal  # noqa: E402
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from decoders.adaptation import Adaptation
+from decoders.adapting.adaptation import Adaptation
 from decoders.artifact import Artifact
-from decoders.calibration import uncalibrated
+from decoders.calibrating.calibration import uncalibrated
 from decoders.decoder import Decoder
 from decoders.features.smooth import Smooth
 from decoders.models.kalman import Kalman

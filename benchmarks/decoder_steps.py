@@ -38,7 +38,7 @@ from bci_server.evaluation.step_time import step_ms  # noqa: E402
 from decoders.decoder import Decoder, Training, Weights  # noqa: E402
 from decoders.models.logistic import Logistic  # noqa: E402
 from decoders.models.ridge import Ridge  # noqa: E402
-from decoders.sample_names import sample_names  # noqa: E402
+from decoders.rows.sample_names import sample_names  # noqa: E402
 from decoders.stage import Mismatch  # noqa: E402
 from devices.signal import Signal  # noqa: E402
 

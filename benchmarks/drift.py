@@ -35,8 +35,8 @@ from bci_server.config import Session, load_session  # noqa: E402
 from bci_server.evaluation.evaluate import evaluate  # noqa: E402
 from benchmarks.harmed import Drift, Harmed  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
-from decoders.calibration import fitted as fit  # noqa: E402
-from decoders.calibration import one_thread  # noqa: E402
+from decoders.calibrating.calibration import fitted as fit  # noqa: E402
+from decoders.calibrating.calibration import one_thread  # noqa: E402
 from decoders.features.smooth import Smooth  # noqa: E402
 from decoders.features.zscore import Zscore  # noqa: E402
 from decoders.gathering import gather  # noqa: E402

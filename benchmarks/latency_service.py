@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bci_server.config import load_session  # noqa: E402 - found by the line above
-from decoders.calibration import calibrate  # noqa: E402
+from decoders.calibrating.calibration import calibrate  # noqa: E402
 from devices.clock import MONOTONIC, Clock  # noqa: E402
 from devices.device import EndOfStream, Stream  # noqa: E402
 from devices.signal import Chunk, Signal  # noqa: E402

@@ -30,7 +30,7 @@ from benchmarks.drift import part  # noqa: E402
 from benchmarks.harmed import Harmed, LostElectrodes  # noqa: E402
 from benchmarks.leaderboard.sets import converted, flickers  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
-from decoders.calibration import calibrate  # noqa: E402
+from decoders.calibrating.calibration import calibrate  # noqa: E402
 from decoders.features.bandpass import Bandpass  # noqa: E402
 from decoders.features.log_power import LogPower  # noqa: E402
 from decoders.lost_channels import LostChannels  # noqa: E402

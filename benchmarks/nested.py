@@ -34,15 +34,15 @@ from benchmarks.leaderboard.cells import described  # noqa: E402
 from benchmarks.leaderboard.sets import SETS as RECORDED  # noqa: E402
 from benchmarks.leaderboard.sets import RecordedSet  # noqa: E402
 from benchmarks.leaderboard.variants import Variant  # noqa: E402
-from decoders.calibration import one_thread  # noqa: E402
-from decoders.cross_validation import LeftOutTrial, leave_out, trials_of  # noqa: E402
+from decoders.calibrating.calibration import one_thread  # noqa: E402
+from decoders.calibrating.cross_validation import LeftOutTrial, leave_out, trials_of  # noqa: E402
+from decoders.calibrating.training_rows import training_of  # noqa: E402
+from decoders.deciding.stopping import EvidenceKind, fit_stopping  # noqa: E402
+from decoders.deciding.trials import decide  # noqa: E402
 from decoders.decoder import Decoder, Training  # noqa: E402
-from decoders.folds import mixed_trial_folds, trial_folds  # noqa: E402
 from decoders.gathering import Gathered, gather  # noqa: E402
-from decoders.scores import class_scores  # noqa: E402
-from decoders.stopping import EvidenceKind, fit_stopping  # noqa: E402
-from decoders.training_rows import training_of  # noqa: E402
-from decoders.trials import decide  # noqa: E402
+from decoders.rows.folds import mixed_trial_folds, trial_folds  # noqa: E402
+from decoders.scoring.scores import class_scores  # noqa: E402
 
 Table = Mapping[str, Any]
 Trials = list[LeftOutTrial]

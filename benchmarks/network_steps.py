@@ -36,7 +36,7 @@ from decoders.models.eegnet import Eegnet  # noqa: E402
 from decoders.models.rnn import Rnn  # noqa: E402
 from decoders.models.shallow_convnet import ShallowConvnet  # noqa: E402
 from decoders.models.transformer import Transformer  # noqa: E402
-from decoders.sample_names import sample_names  # noqa: E402
+from decoders.rows.sample_names import sample_names  # noqa: E402
 from decoders.training.classes import classifier  # noqa: E402
 from decoders.training.history import Newest  # noqa: E402
 from decoders.training.loop import reproducible  # noqa: E402

@@ -30,7 +30,7 @@ import numpy as np  # noqa: E402 - found by the line above, like the rest
 
 from bci_server.config import Session, load_session  # noqa: E402
 from bci_server.evaluation.evaluate import Controls, evaluate  # noqa: E402
-from decoders.calibration import calibrate  # noqa: E402
+from decoders.calibrating.calibration import calibrate  # noqa: E402
 from decoders.models.eeg_tcnet import EegTcnet  # noqa: E402
 from decoders.models.rnn import Rnn  # noqa: E402
 from decoders.models.shallow_convnet import ShallowConvnet  # noqa: E402

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.decoder import Training
-from decoders.history import with_history
-from decoders.spd import matrices
+from decoders.numerics.spd import matrices
+from decoders.rows.history import with_history
 
 __all__ = ["PEERS"]
 

@@ -37,8 +37,8 @@ from bci_server.scheduling import raise_priority
 from decoders.artifact import Artifact
 from decoders.decoder import Training
 from decoders.describe import describe, describe_pipeline
+from decoders.numerics.spd import order, upper_index
 from decoders.pipeline import Pipeline, Run
-from decoders.spd import order, upper_index
 from decoders.stage import Chain
 from devices.adapters.replay import Replay, ReplayStream
 from devices.clock import MONOTONIC, Clock, ManualClock

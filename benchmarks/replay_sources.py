@@ -14,7 +14,7 @@ import numpy as np
 
 from bci_server.config import Session, parse_session
 from decoders.artifact import Artifact
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from decoders.decoder import Training
 from decoders.describe import describe, describe_pipeline
 from devices.adapters.recording import Recording

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.sernn_sweep import PENALTIES, Job, Result, read
-from decoders.spatial import distances, grid
+from decoders.networks.spatial import distances, grid
 
 __all__ = ["plots", "table"]
 

@@ -91,7 +91,7 @@ def run(job: Job, folder: Path, archive: Path) -> tuple[float, float]:
     from benchmarks.sernn_graph import measure
     from benchmarks.sernn_tasks import kinematics, maze
     from benchmarks.sernn_training import SHAPE, train
-    from decoders.spatial import distances, grid
+    from decoders.networks.spatial import distances, grid
 
     begun_s = time.monotonic()
     more: dict[str, Any] = {"epochs": job.epochs} if job.epochs else {}

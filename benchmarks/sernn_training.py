@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from benchmarks.sernn_tasks import Task
-from decoders.spatial import distances, grid, spatial_penalty
+from decoders.networks.spatial import distances, grid, spatial_penalty
 
 __all__ = ["SHAPE", "Penalty", "Trained", "train"]
 

@@ -32,7 +32,7 @@ from numpy.typing import NDArray  # noqa: E402
 
 from bci_server.config import Session, load_session  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
-from decoders.calibration import one_thread  # noqa: E402
+from decoders.calibrating.calibration import one_thread  # noqa: E402
 from decoders.decoder import Settling, Training, Tunable, Weights  # noqa: E402
 from decoders.gathering import Gathered, gather  # noqa: E402
 from decoders.speech.gate import Gate  # noqa: E402

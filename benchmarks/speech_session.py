@@ -27,10 +27,11 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402 - found by the line above, like the rest
 
 from bci_server.config import Session, load_session  # noqa: E402
-from decoders.adapt.speech_recalibration import SpeechRecalibration  # noqa: E402
-from decoders.adaptation import Adaptation  # noqa: E402
+from decoders.adapting.adaptation import Adaptation  # noqa: E402
+from decoders.adapting.rules.speech_recalibration import SpeechRecalibration  # noqa: E402
+from decoders.adapting.version_folder import VersionFolder  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
-from decoders.calibration import one_thread  # noqa: E402
+from decoders.calibrating.calibration import one_thread  # noqa: E402
 from decoders.decoder import Event, Weights  # noqa: E402
 from decoders.gathering import open_ending, read_all  # noqa: E402
 from decoders.output import Adapted, Prediction, Token  # noqa: E402
@@ -42,7 +43,6 @@ from decoders.speech.phoneme_errors import phoneme_scores  # noqa: E402
 from decoders.speech.running import Language as SpeechLanguage  # noqa: E402
 from decoders.stage import Mismatch  # noqa: E402
 from decoders.training.beside import make  # noqa: E402
-from decoders.version_folder import VersionFolder  # noqa: E402
 from devices.adapters.recording import Recording  # noqa: E402
 from devices.signal import Chunk, Marker  # noqa: E402
 from devices.speech.phonemes import phoneme_ids  # noqa: E402

@@ -37,7 +37,7 @@ from decoders.decoder import Weights  # noqa: E402
 from decoders.networks.speech_conformer import ConformerShape, SpeechConformer  # noqa: E402
 from decoders.networks.speech_gru import GruShape, SpeechGru, Utterances  # noqa: E402
 from decoders.networks.standard import Standardized  # noqa: E402
-from decoders.onnx_graph import GRAPH, open_graph  # noqa: E402
+from decoders.onnx.graph import GRAPH, open_graph  # noqa: E402
 from decoders.speech.conformer_arrays import BLOCKS  # noqa: E402
 from decoders.speech.conformer_step import ConformerSteps  # noqa: E402
 from decoders.speech.gru_arrays import floats  # noqa: E402

@@ -34,6 +34,7 @@ from threadpoolctl import threadpool_limits  # noqa: E402
 from bci_server.config import Session, load_session  # noqa: E402 - found by the line above
 from bci_server.evaluation.evaluate import Controls, Evaluation, evaluate  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
+from decoders.calibrating.training_rows import training_of  # noqa: E402
 from decoders.decoder import Decoder, Moment, Training  # noqa: E402
 from decoders.describe import describe, describe_pipeline  # noqa: E402
 from decoders.features.log_power import LogPower  # noqa: E402
@@ -46,7 +47,6 @@ from decoders.models.spiking import Spiking  # noqa: E402
 from decoders.spiking import energy  # noqa: E402
 from decoders.spiking.network import Network, raster  # noqa: E402
 from decoders.stage import Chain  # noqa: E402
-from decoders.training_rows import training_of  # noqa: E402
 from devices.adapters.recording import Recording  # noqa: E402
 from devices.signal import Chunk  # noqa: E402
 

@@ -23,17 +23,17 @@ from typing import Any
 
 import numpy as np
 
-from decoders.adaptive import AdaptiveStart
+from decoders.adapting.adaptive import AdaptiveStart
 from decoders.blocks import hop_samples
+from decoders.deciding.probabilities import Calibrated, map_of
+from decoders.deciding.stopping import Stopping
+from decoders.deciding.uncued import BOUND, Heard
 from decoders.decoder import Decoder, Decoding, Weights
 from decoders.describe import describe, describe_pipeline, differences
 from decoders.lost_channels import Others
 from decoders.pipeline import Pipeline, Run, StartDecoding
-from decoders.probabilities import Calibrated, map_of
 from decoders.stage import Mismatch
-from decoders.stopping import Stopping
 from decoders.storage import ArtifactError, read_folder, write_folder
-from decoders.uncued import BOUND, Heard
 from devices.signal import Signal
 
 __all__ = ["Artifact", "ArtifactError"]
@@ -156,7 +156,7 @@ class Artifact:
         """Check, and start to decode `signal`.
 
         `made` holds arrays that were, or will be, made beside the run, by hash: see
-        `decoders.adaptation.MadeBeside`.
+        `decoders.adapting.adaptation.MadeBeside`.
 
         Raises
         ------

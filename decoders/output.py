@@ -141,7 +141,7 @@ class Adapted:
     version
         Its number; 0 is the calibrated one.
     hash
-        Of its weights, see `decoders.versions.weights_hash`.
+        Of its weights, see `decoders.adapting.versions.weights_hash`.
     parent
         The version that it was learned from.
     reason

@@ -11,21 +11,21 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from decoders.adaptation import Adaptation
-from decoders.adaptive import Adaptive, AdaptiveStart
+from decoders.adapting.adaptation import Adaptation
+from decoders.adapting.adaptive import Adaptive, AdaptiveStart
 from decoders.blocks import Block, Blocks, hop_samples
+from decoders.deciding.probabilities import Probabilities
+from decoders.deciding.speller import Speller
+from decoders.deciding.stopping import Stopping
+from decoders.deciding.trials import Trials
+from decoders.deciding.uncued import Uncued
 from decoders.decoder import Decoding, Event, Moment
 from decoders.events import Binding
 from decoders.lost_channels import Found, LostChannels, Others, Reason, Watch
 from decoders.output import Output
-from decoders.probabilities import Probabilities
 from decoders.speech.running import InMemory, Language, Speech
 from decoders.speech.sentences import Sentences
-from decoders.speller import Speller
 from decoders.stage import Chain, Mismatch, Step
-from decoders.stopping import Stopping
-from decoders.trials import Trials
-from decoders.uncued import Uncued
 from devices.signal import Chunk, Marker, Signal
 
 __all__ = ["Decoded", "Features", "Pipeline", "Run", "StartDecoding"]

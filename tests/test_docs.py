@@ -17,14 +17,14 @@ from bci_server.mapping import Commands
 from bci_server.recording.names import Record
 from bci_server.safety.limits import Safety
 from bci_server.session_sections import Blocks, Outlet, Target
-from decoders.adaptation import Adaptation
+from decoders.adapting.adaptation import Adaptation
+from decoders.deciding.probabilities import Probabilities
+from decoders.deciding.speller import Speller
+from decoders.deciding.trials import Trials
+from decoders.deciding.uncued import Uncued
 from decoders.lost_channels import LostChannels
-from decoders.probabilities import Probabilities
 from decoders.speech.language import Language
 from decoders.speech.sentences import Sentences
-from decoders.speller import Speller
-from decoders.trials import Trials
-from decoders.uncued import Uncued
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(

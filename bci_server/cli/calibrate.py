@@ -113,7 +113,7 @@ def calibrate(
         raise CommandError("--pseudo-labels needs --from MODEL and one RECORDING")
     with activity(shown=not as_json) as tell:
         if pseudo_labels and parent is not None:
-            from decoders.recalibration import recalibrated
+            from decoders.calibrating.recalibration import recalibrated
 
             one = found[0].device
             model = recalibrated(described.pipeline, described.decoder, one, parent, progress=tell)
@@ -134,7 +134,7 @@ def _fit(
     tell: Progress,
 ) -> Artifact:
     from bci_server.evaluation.groups import numbered
-    from decoders.calibration import calibrate as fit
+    from decoders.calibrating.calibration import calibrate as fit
     from decoders.decoder import OfSessions
 
     return fit(

@@ -128,7 +128,7 @@ def _environment(folder: Path) -> dict[str, str]:
 def _fit(session_file: Path) -> None:
     """Fit the decoder on a minute and a half of such a participant, as fast as it goes."""
     from bci_server.config import load_session
-    from decoders.calibration import calibrate
+    from decoders.calibrating.calibration import calibrate
     from devices.adapters.simulator_eeg import SimulatorEeg
 
     session = load_session(session_file)

@@ -61,7 +61,7 @@ def import_model(
 
         model = bring_in_baseline(network, manifest, described.pipeline, described.decoder)
     else:
-        from decoders.foreign import bring_in, read_manifest
+        from decoders.onnx.foreign import bring_in, read_manifest
 
         said = read_manifest(manifest)
         model = bring_in(network.read_bytes(), said, described.pipeline, described.decoder)

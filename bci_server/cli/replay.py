@@ -53,8 +53,8 @@ def replay(
     """
     from bci_server.replay import replay as run
     from bci_server.replay import taught
+    from decoders.adapting.version_folder import VersionFolder
     from decoders.artifact import Artifact
-    from decoders.version_folder import VersionFolder
     from devices.adapters.replay import Replay
 
     if keep is not None and keep.exists():

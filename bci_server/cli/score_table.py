@@ -1,4 +1,4 @@
-"""Scores in words: what `decoders.scores` says, for a person."""
+"""Scores in words: what `decoders.scoring.scores` says, for a person."""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     n_trials
         Whole trials, or sentences, that were scored; 0 for a continuous decoder.
     metrics
-        The score, ``chance`` and ``ci95``, and more: see `decoders.scores`. For classes also
-        ``cue_to_decision_s`` and ``false_activations``; for speech see
+        The score, ``chance`` and ``ci95``, and more: see `decoders.scoring.scores`. For classes
+        also ``cue_to_decision_s`` and ``false_activations``; for speech see
         `bci_server.evaluation.speech_tally.SpeechTally.score`.
     latency_ms
         ``p50`` and ``p99`` of the time that one block took to decode.

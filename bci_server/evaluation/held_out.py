@@ -15,12 +15,12 @@ from bci_server.config import Session
 from bci_server.evaluation.evaluate import Controls, evaluate_each
 from bci_server.evaluation.groups import Source, folds, numbered
 from decoders.artifact import Artifact
-from decoders.calibration import fitted
-from decoders.cross_validation import cross_validate, leave_out, score
+from decoders.calibrating.calibration import fitted
+from decoders.calibrating.cross_validation import cross_validate, leave_out, score
+from decoders.calibrating.training_rows import training_of
+from decoders.deciding.stopping import EvidenceKind
 from decoders.decoder import OfSessions, Training
 from decoders.gathering import Gathered
-from decoders.stopping import EvidenceKind
-from decoders.training_rows import training_of
 
 __all__ = ["Score", "Split", "held_out", "training_on"]
 

@@ -17,7 +17,7 @@ from bci_server.config import Session
 from bci_server.evaluation.groups import Source
 from bci_server.evaluation.held_out import Score, Split, held_out, training_on
 from bci_server.evaluation.step_time import step_ms
-from decoders.calibration import one_thread
+from decoders.calibrating.calibration import one_thread
 from decoders.decoder import Decoder
 from decoders.describe import describe
 from decoders.gathering import Gathered, Progress, gather

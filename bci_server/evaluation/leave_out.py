@@ -13,11 +13,11 @@ import numpy as np
 from bci_server.evaluation.evaluate import Controls, evaluate
 from bci_server.evaluation.groups import By, Source, folds, numbered
 from decoders.artifact import Artifact
-from decoders.calibration import fitted, one_thread
+from decoders.calibrating.calibration import fitted, one_thread
 from decoders.decoder import Decoder, OfSessions
 from decoders.gathering import Gathered, Progress, gather, head
 from decoders.pipeline import Pipeline
-from decoders.scores import class_scores
+from decoders.scoring.scores import class_scores
 from decoders.stage import Mismatch
 
 __all__ = ["Fold", "LeftOutEvaluation", "leave_one_out"]
@@ -62,7 +62,7 @@ class LeftOutEvaluation(msgspec.Struct, frozen=True):
     mean, mean_ci95
         Over the folds; Student's interval, which is wide for few; none for one fold.
     pooled
-        Of decisions: the scores of all folds' trials together, see `decoders.scores`.
+        Of decisions: the scores of all folds' trials together, see `decoders.scoring.scores`.
     """
 
     by: str

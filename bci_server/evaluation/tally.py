@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.deciding.speller import Speller, characters_of, wanted
+from decoders.deciding.trials import Trial, Trials
+from decoders.deciding.uncued import Uncued
 from decoders.decoder import Event
 from decoders.gathering import Truth
 from decoders.output import Command, Prediction, Token, Voice
 from decoders.pipeline import Decoded
-from decoders.reliability import reliability
-from decoders.scores import class_scores, continuous_scores
-from decoders.speller import Speller, characters_of, wanted
+from decoders.scoring.reliability import reliability
+from decoders.scoring.scores import class_scores, continuous_scores
+from decoders.scoring.uncued_scores import Listened, uncued_scores
 from decoders.stage import Mismatch
-from decoders.trials import Trial, Trials
-from decoders.uncued import Uncued
-from decoders.uncued_scores import Listened, uncued_scores
 from devices.device import Stream
 from devices.signal import Chunk
 

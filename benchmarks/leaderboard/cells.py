@@ -12,7 +12,7 @@ from bci_server.evaluation.groups import Source
 from bci_server.evaluation.leaderboard import Cell, measure, time_fit_and_step
 from benchmarks.leaderboard.sets import ROOT, RecordedSet
 from benchmarks.leaderboard.variants import Variant
-from decoders.calibration import one_thread
+from decoders.calibrating.calibration import one_thread
 from decoders.describe import describe_pipeline
 from decoders.gathering import Gathered, gather
 from decoders.training.recipe import Trained

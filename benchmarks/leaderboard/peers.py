@@ -22,10 +22,10 @@ from benchmarks.leaderboard.cells import described
 from benchmarks.leaderboard.rows import OnRows, on_rows
 from benchmarks.leaderboard.sets import RecordedSet
 from benchmarks.leaderboard.variants import Variant
-from decoders.calibration import one_thread
+from decoders.calibrating.calibration import one_thread
 from decoders.gathering import gather
 from decoders.pipeline import Pipeline
-from decoders.scores import class_scores
+from decoders.scoring.scores import class_scores
 
 __all__ = ["PEERS", "OnRows", "Peer", "offline"]
 

@@ -15,13 +15,13 @@ from benchmarks.leaderboard.cells import set_up
 from benchmarks.leaderboard.sets import RecordedSet
 from benchmarks.leaderboard.variants import VARIANTS
 from benchmarks.peers import PEERS
-from decoders.calibration import one_thread
-from decoders.cross_validation import apart, folds_of
+from decoders.calibrating.calibration import one_thread
+from decoders.calibrating.cross_validation import apart, folds_of
+from decoders.calibrating.training_rows import training_of
+from decoders.deciding.trials import decide
 from decoders.decoder import Training
 from decoders.describe import describe
-from decoders.scores import class_scores, continuous_scores
-from decoders.training_rows import training_of
-from decoders.trials import decide
+from decoders.scoring.scores import class_scores, continuous_scores
 
 __all__ = ["OnRows", "on_rows"]
 

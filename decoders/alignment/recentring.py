@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from decoders.alignment.alignment import RowMap
 from decoders.decoder import Training, Weights
-from decoders.spd import inverse_root, matrices, symmetric_index, upper_index
-from decoders.tangent import riemannian_mean
+from decoders.numerics.spd import inverse_root, matrices, symmetric_index, upper_index
+from decoders.numerics.tangent import riemannian_mean
 from devices.signal import Signal
 
 __all__ = ["Recentring"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from decoders.iir import SosFilter, butterworth
+from decoders.numerics.iir import SosFilter, butterworth
+from decoders.numerics.window import FLOOR, Window, window_blocks
 from decoders.stage import Step
-from decoders.window import FLOOR, Window, window_blocks
 from devices.signal import Chunk, Signal
 
 __all__ = ["BandPower"]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decoders.spd import n_triangle, upper_index
+from decoders.numerics.spd import n_triangle, upper_index
+from decoders.numerics.window import Window, window_blocks
 from decoders.stage import Mismatch, Step
-from decoders.window import Window, window_blocks
 from devices.signal import Chunk, Signal
 
 __all__ = ["Covariance"]
@@ -21,10 +21,10 @@ class Covariance:
     .. math:: C = (1 - \lambda) S + \lambda \frac{\operatorname{tr} S}{n} I, \quad
         S = \frac{1}{N} \sum_t x_t x_t^T
 
-    The mean is not subtracted: put a high-pass or band-pass
-    before. One row of n (n + 1) / 2 values a block (see `decoders.spd`); features are named
-    ``"C3*C4"``, the unit is the square of the channels'. Each block adds its own sum of products,
-    and the window is added up anew each time, so nothing drifts.
+    The mean is not subtracted: put a high-pass or band-pass before. One row of n (n + 1) / 2 values
+    a block (see `decoders.numerics.spd`); features are named ``"C3*C4"``, the unit is the square of
+    the channels'. Each block adds its own sum of products, and the window is added up anew each
+    time, so nothing drifts.
 
     Parameters
     ----------

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from decoders.numerics.window import window_blocks
 from decoders.stage import Mismatch, Step
-from decoders.window import window_blocks
 from devices.signal import Chunk, Signal
 
 __all__ = ["Epoch"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decoders.iir import SosFilter, butterworth
+from decoders.numerics.iir import SosFilter, butterworth
 from decoders.stage import Step
 from devices.signal import Chunk, Signal
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.iir import SosFilter, butterworth
+from decoders.numerics.iir import SosFilter, butterworth
+from decoders.numerics.window import FLOOR, Window, window_blocks
 from decoders.stage import Mismatch, Step
-from decoders.window import FLOOR, Window, window_blocks
 from devices.signal import Chunk, Signal
 
 __all__ = ["FilterBankCca"]

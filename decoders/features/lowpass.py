@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from decoders.iir import FilterStep, butterworth
+from decoders.numerics.iir import FilterStep, butterworth
 from decoders.stage import Step
 from devices.signal import Signal
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.iir import FilterStep
+from decoders.numerics.iir import FilterStep
 from decoders.stage import Mismatch, Step
 from devices.signal import Signal
 

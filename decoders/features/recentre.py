@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.spd import order, roots, symmetric_index, upper_index
+from decoders.numerics.spd import order, roots, symmetric_index, upper_index
 from decoders.stage import Step
 from devices.signal import Chunk, Signal
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decoders.iir import FilterStep
+from decoders.numerics.iir import FilterStep
 from decoders.stage import Step
 from devices.signal import Signal
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decoders.spd import roots
+from decoders.numerics.spd import roots
 from decoders.stage import Step
 from devices.signal import Chunk, Signal
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decoders.sample_names import sample_names
+from decoders.rows.sample_names import sample_names
 from decoders.stage import Mismatch, Step
 from devices.signal import Chunk, Signal
 

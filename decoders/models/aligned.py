@@ -14,8 +14,8 @@ from decoders.alignment.matched_latents import MatchedLatents
 from decoders.alignment.recentring import Recentring
 from decoders.alignment.scaling import Scaling
 from decoders.alignment.stable_latents import StableLatents
+from decoders.classifying.linear import check_width
 from decoders.decoder import Decoder, Decoding, Moment, Training, Weights
-from decoders.linear import check_width
 from decoders.output import Output
 from devices.signal import Chunk, Signal
 

@@ -9,10 +9,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.classification import Classification
+from decoders.classifying.classification import Classification
+from decoders.classifying.linear import check_classes, softmax
+from decoders.classifying.trees import Descent, check_fitted_on, flatten_histogram, with_width
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import check_classes, softmax
-from decoders.trees import Descent, check_fitted_on, flatten_histogram, with_width
 from devices.signal import Signal
 
 __all__ = ["Boosting"]

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from decoders.classifying.discriminants import discriminants
+from decoders.classifying.linear import LinearClassification, check_classes, check_width
 from decoders.decoder import Decoding, Training, Weights
-from decoders.discriminants import discriminants
-from decoders.linear import LinearClassification, check_classes, check_width
-from decoders.spd import LogPowers, matrices, n_triangle, power_weights
+from decoders.numerics.spd import LogPowers, matrices, n_triangle, power_weights
 from decoders.stage import Mismatch
 from devices.signal import Signal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from decoders.sample_names import WindowShape
+from decoders.rows.sample_names import WindowShape
 from decoders.stage import Mismatch
 from decoders.training.windows import TrainedOnWindows
 

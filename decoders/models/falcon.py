@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.classifying.linear import check_width
 from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.linear import check_width
 from decoders.output import Meaning, Output, continuous
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal

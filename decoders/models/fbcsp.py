@@ -9,12 +9,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.classifying.discriminants import discriminants
+from decoders.classifying.linear import LinearClassification, check_classes, check_width
 from decoders.decoder import Decoding, Training, Weights
-from decoders.discriminants import discriminants
-from decoders.linear import LinearClassification, check_classes, check_width
-from decoders.spd import LogPowers, matrices, power_weights
+from decoders.numerics.spd import LogPowers, matrices, power_weights
+from decoders.numerics.window import FLOOR
 from decoders.stage import Mismatch
-from decoders.window import FLOOR
 from devices.signal import Signal
 
 __all__ = ["Fbcsp"]

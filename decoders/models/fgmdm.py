@@ -10,11 +10,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.classification import Classification
+from decoders.classifying.classification import Classification
+from decoders.classifying.discriminants import discriminants
+from decoders.classifying.linear import LinearClassification, check_classes, check_width, softmax
 from decoders.decoder import Decoding, Training, Weights
-from decoders.discriminants import discriminants
-from decoders.linear import LinearClassification, check_classes, check_width, softmax
-from decoders.spd import (
+from decoders.numerics.spd import (
     Logarithm,
     LogCholesky,
     check_metric,
@@ -24,7 +24,7 @@ from decoders.spd import (
     order,
     symmetric_index,
 )
-from decoders.tangent import (
+from decoders.numerics.tangent import (
     exponential,
     logarithms,
     riemannian_mean,
@@ -50,8 +50,8 @@ class Fgmdm:
     classification", LVA/ICA 2010; pyriemann's FgMDM). With ``logeuclid`` the tangent space is
     :math:`S = D(\log C - \log M)`, D the differential of exp at log M (Arsigny et al., SIAM J.
     Matrix Anal. Appl. 29, 2007); with ``logchol`` it is the log-Cholesky metric's at the identity,
-    once M has whitened (see `decoders.spd.LogCholesky`): without eigenvectors, for many channels.
-    Wants a covariance as the last stage.
+    once M has whitened (see `decoders.numerics.spd.LogCholesky`): without eigenvectors, for many
+    channels. Wants a covariance as the last stage.
 
     What is mapped back lies flat but with ``riemann``, and with two classes lies on one geodesic:
     distances are then those of the projections' coordinates. Three classes or more with

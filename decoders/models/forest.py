@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from decoders.classification import Classification
+from decoders.classifying.classification import Classification
+from decoders.classifying.linear import check_classes
+from decoders.classifying.trees import MeanOfTrees, check_fitted_on, flatten, with_width
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import check_classes
-from decoders.trees import MeanOfTrees, check_fitted_on, flatten, with_width
 from devices.signal import Signal
 
 __all__ = ["Forest"]

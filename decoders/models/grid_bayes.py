@@ -9,10 +9,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.counts import check_counts
+from decoders.classifying.linear import check_width
 from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.linear import check_width
 from decoders.output import Meaning, Output, continuous
+from decoders.rows.counts import check_counts
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
 

@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from decoders.classifying.linear import check_width
 from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.linear import check_width
+from decoders.numerics.state_space import lagged, least_squares, pairs, shrunk, steady_state
 from decoders.output import Meaning, Output, continuous
 from decoders.stage import Mismatch
-from decoders.state_space import lagged, least_squares, pairs, shrunk, steady_state
 from devices.signal import Chunk, Signal
 
 __all__ = ["Kalman"]
@@ -79,7 +79,7 @@ class Kalman:
         weights = steady_state(moves, spread, tuning, noise) | {"mean": mean, "offset": offset}
         if rows.shape[1] > _MOST_TO_ADAPT:
             return weights
-        # Not needed to decode, but to go on learning: see `decoders.adapt.smooth_batch`.
+        # Not needed to decode, but to go on learning: see `decoders.adapting.rules.smooth_batch`.
         return weights | {"moves": moves, "spread": spread, "tuning": tuning, "noise": noise}
 
     def blank(self, n_features: int, n_values: int) -> Weights:

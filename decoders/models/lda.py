@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from decoders.classifying.discriminants import Shrinkage, discriminants
+from decoders.classifying.linear import LinearClassification, check_classes, check_width
 from decoders.decoder import Decoding, Training, Weights
-from decoders.discriminants import Shrinkage, discriminants
-from decoders.linear import LinearClassification, check_classes, check_width
 from devices.signal import Signal
 
 __all__ = ["Lda"]
@@ -49,7 +49,7 @@ class Lda:
         weights = found.weights()
         if training.features.shape[1] > _MOST_TO_ADAPT:
             return weights
-        # Not needed to decode, but to go on learning: see `decoders.adapt.recursive_lda`.
+        # Not needed to decode, but to go on learning: see `decoders.adapting.rules.recursive_lda`.
         return {**weights, "means": found.means, "covariance": found.covariance}
 
     def start(

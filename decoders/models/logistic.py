@@ -7,9 +7,14 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from decoders.classifying.linear import (
+    LinearClassification,
+    check_classes,
+    check_width,
+    linear_weights,
+)
+from decoders.classifying.prior import towards
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
-from decoders.prior import towards
 from devices.signal import Signal
 
 __all__ = ["Logistic"]
@@ -51,7 +56,7 @@ class Logistic:
         return {"coef": coef, "intercept": weights["intercept"] - coef @ mean}
 
     def tune(self, training: Training, weights: Weights) -> Weights:
-        """Move `weights` towards what `training` says; see `decoders.prior`."""
+        """Move `weights` towards what `training` says; see `decoders.classifying.prior`."""
         check_width(training.features.shape[1], weights["coef"].shape[1])
         return towards(weights, training.features, training.targets.astype(np.int64), self.c)
 

@@ -9,11 +9,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.classification import Classification
+from decoders.classifying.classification import Classification
+from decoders.classifying.linear import LinearClassification, check_classes, check_width, softmax
 from decoders.decoder import Decoding, Training, Weights
-from decoders.eigen import eigenvalues_into
-from decoders.linear import LinearClassification, check_classes, check_width, softmax
-from decoders.spd import (
+from decoders.numerics.eigen import eigenvalues_into
+from decoders.numerics.spd import (
     Logarithm,
     LogCholesky,
     Unfolding,
@@ -22,7 +22,7 @@ from decoders.spd import (
     matrices,
     n_triangle,
 )
-from decoders.tangent import factors, logarithms, riemannian_mean
+from decoders.numerics.tangent import factors, logarithms, riemannian_mean
 from devices.signal import Signal
 
 __all__ = ["Mdm"]
@@ -38,9 +38,9 @@ class Mdm:
     (Barachant et al., IEEE Trans. Biomed. Eng. 59, 2012), or log-Euclidean,
     :math:`d_k = |\ln C - \ln M_k|` (Arsigny et al., SIAM J. Matrix Anal. Appl. 29, 2007), which
     takes one eigenvalue problem a step instead of one a class: less time from three classes on; or
-    log-Cholesky where the Riemannian mean of all has whitened (see `decoders.spd.LogCholesky`),
-    which takes none. Probabilities are the softmax of :math:`-d_k^2`, as pyriemann's. Wants a
-    covariance as the last stage.
+    log-Cholesky where the Riemannian mean of all has whitened (see
+    `decoders.numerics.spd.LogCholesky`), which takes none. Probabilities are the softmax of
+    :math:`-d_k^2`, as pyriemann's. Wants a covariance as the last stage.
 
     Parameters
     ----------

@@ -9,10 +9,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.classification import Classification
+from decoders.classifying.classification import Classification
+from decoders.classifying.linear import check_classes, check_width, softmax
 from decoders.decoder import Decoding, Training, Weights
-from decoders.layers import Activation, Layers, check_shape, fit_layers, layer_weights
-from decoders.linear import check_classes, check_width, softmax
+from decoders.numerics.layers import Activation, Layers, check_shape, fit_layers, layer_weights
 from devices.signal import Signal
 
 __all__ = ["Mlp"]

@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from decoders.classifying.linear import check_width
 from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.history import History, with_history
-from decoders.layers import Activation, Layers, check_shape, fit_layers, layer_weights
-from decoders.linear import check_width
+from decoders.numerics.layers import Activation, Layers, check_shape, fit_layers, layer_weights
 from decoders.output import Meaning, Output, continuous
+from decoders.rows.history import History, with_history
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
 

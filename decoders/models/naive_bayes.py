@@ -9,9 +9,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.classification import Classification
+from decoders.classifying.classification import Classification
+from decoders.classifying.linear import check_classes, check_width, softmax
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import check_classes, check_width, softmax
 from devices.signal import Signal
 
 __all__ = ["NaiveBayes"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from decoders.decoder import Decoding, Training, Weights
-from decoders.foreign_decoding import ForeignClasses, ForeignRows, ForeignValues
+from decoders.onnx.foreign_decoding import ForeignClasses, ForeignRows, ForeignValues
 from decoders.output import Meaning
 from decoders.stage import Mismatch
 from devices.signal import Signal

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from decoders.classification import Classification
+from decoders.classifying.classification import Classification
+from decoders.classifying.linear import check_classes, check_width
+from decoders.classifying.platt import LinearPlatt, fit_calibrated, folded
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import check_classes, check_width
-from decoders.platt import LinearPlatt, fit_calibrated, folded
 from devices.signal import Signal
 
 __all__ = ["Perceptron"]
@@ -20,8 +20,8 @@ class Perceptron:
 
     Rosenblatt's rule (Psychol. Rev. 65, 1958), each class against the rest, on standardised
     features, in an order drawn with a fixed seed; sigmoids turn the decision values into
-    probabilities (see `decoders.platt`). The simplest that learns: `logistic` and `svm` do better
-    where classes overlap. Fitted by scikit-learn.
+    probabilities (see `decoders.classifying.platt`). The simplest that learns: `logistic` and `svm`
+    do better where classes overlap. Fitted by scikit-learn.
 
     Parameters
     ----------

@@ -9,13 +9,13 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.counts import check_counts
+from decoders.classifying.linear import check_width
 from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.linear import check_width
+from decoders.numerics.poisson_regression import poisson_regression
+from decoders.numerics.state_space import lagged, least_squares, pairs
 from decoders.output import Meaning, Output, continuous
-from decoders.poisson_regression import poisson_regression
+from decoders.rows.counts import check_counts
 from decoders.stage import Mismatch
-from decoders.state_space import lagged, least_squares, pairs
 from devices.signal import Chunk, Signal
 
 __all__ = ["PointProcess"]

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.counts import check_counts
+from decoders.classifying.linear import LinearClassification, check_classes, check_width
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import LinearClassification, check_classes, check_width
+from decoders.rows.counts import check_counts
 from devices.signal import Signal
 
 __all__ = ["Poisson"]

@@ -9,11 +9,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.classifying.linear import check_width
 from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.linear import check_width
+from decoders.numerics.state_space import least_squares, numbered, shrunk, starts, steady_state
 from decoders.output import Meaning, Output, continuous
 from decoders.stage import Mismatch
-from decoders.state_space import least_squares, numbered, shrunk, starts, steady_state
 from devices.signal import Chunk, Signal
 
 __all__ = ["RefitKalman"]

@@ -12,10 +12,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.classifying.linear import check_width
 from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.history import History, with_history
-from decoders.linear import check_width
 from decoders.output import Meaning, Output, continuous
+from decoders.rows.history import History, with_history
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
 

@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from decoders.decoder import Decoding, Training, Weights
-from decoders.onnx_decoding import RecurrentValues
+from decoders.onnx.decoding import RecurrentValues
 from decoders.output import Meaning
 from decoders.training.journal import SILENT, Journal
 from decoders.training.recipe import Trained
@@ -30,10 +30,10 @@ class Sernn(Trained):
     :math:`L = \mathrm{MSE} + \gamma \sum |W| \circ D \circ C` with the distance D between units
     and the weighted communicability C of the recurrent weights W (Achterberg et al., "Spatially
     embedded recurrent neural networks reveal widespread links between structural and functional
-    neuroscience findings", Nat. Mach. Intell. 5, 2023; `decoders.spatial` has the terms). Long and
-    roundabout connections wither; what is left is sparse, and local. The largest singular value of
-    the recurrent weights is kept below 1, so that no input can make the state grow for ever.
-    Trained with torch, run live by ONNX Runtime.
+    neuroscience findings", Nat. Mach. Intell. 5, 2023; `decoders.networks.spatial` has the terms).
+    Long and roundabout connections wither; what is left is sparse, and local. The largest singular
+    value of the recurrent weights is kept below 1, so that no input can make the state grow for
+    ever. Trained with torch, run live by ONNX Runtime.
 
     Parameters
     ----------

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
 
+from decoders.classifying.linear import check_classes, check_width, softmax
 from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.linear import check_classes, check_width, softmax
 from decoders.output import Meaning, Output, Prediction, continuous
 from decoders.spiking.network import Network, Running
 from decoders.stage import Mismatch

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.classification import Classification
+from decoders.classifying.classification import Classification
+from decoders.classifying.linear import check_classes, check_width
+from decoders.classifying.platt import LinearPlatt, Platt, fit_calibrated, folded
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import check_classes, check_width
-from decoders.platt import LinearPlatt, Platt, fit_calibrated, folded
 from decoders.stage import Mismatch
 from devices.signal import Signal
 
@@ -26,7 +26,7 @@ class Svm:
     Decision values are :math:`w_k^T x + b_k`, or with Gaussian kernels
     :math:`\sum_i c_{ki} \exp(-\gamma |x - x_i|^2) + b_k` over the support vectors :math:`x_i`
     (Cortes & Vapnik, Mach. Learn. 20, 1995), of features standardised by the training's mean and
-    deviation. Sigmoids turn them into probabilities (see `decoders.platt`). Fitted by
+    deviation. Sigmoids turn them into probabilities (see `decoders.classifying.platt`). Fitted by
     scikit-learn: liblinear with squared hinge loss, or libsvm.
 
     Parameters

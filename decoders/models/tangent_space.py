@@ -9,10 +9,15 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.classifying.linear import (
+    LinearClassification,
+    check_classes,
+    check_width,
+    linear_weights,
+)
+from decoders.classifying.prior import towards
 from decoders.decoder import Decoding, Training, Weights
-from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
-from decoders.prior import towards
-from decoders.spd import (
+from decoders.numerics.spd import (
     Logarithm,
     LogCholesky,
     check_metric,
@@ -21,7 +26,7 @@ from decoders.spd import (
     n_triangle,
     symmetric_index,
 )
-from decoders.tangent import logarithms, riemannian_mean, tangents_of_factors, triangles
+from decoders.numerics.tangent import logarithms, riemannian_mean, tangents_of_factors, triangles
 from devices.signal import Signal
 
 __all__ = ["TangentSpace"]
@@ -38,7 +43,7 @@ class TangentSpace:
     2012). Fitted by scikit-learn. Wants a covariance as the last stage.
 
     With ``logchol`` the coordinates are those of the log-Cholesky metric at the identity, once M
-    has whitened (see `decoders.spd.LogCholesky`): without eigenvectors, for many channels.
+    has whitened (see `decoders.numerics.spd.LogCholesky`): without eigenvectors, for many channels.
 
     Parameters
     ----------
@@ -72,7 +77,8 @@ class TangentSpace:
     def tune(self, training: Training, weights: Weights) -> Weights:
         """Move `weights` towards what `training` says, in the tangent space that they are of.
 
-        See `decoders.prior`. The space moves with the session when `recentre` comes before.
+        See `decoders.classifying.prior`. The space moves with the session when `recentre` comes
+        before.
         """
         full = matrices(training.features)
         check_width(training.features.shape[1], n_triangle(len(weights["whitening"])))

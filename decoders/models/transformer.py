@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from decoders.decoder import Decoding, Training, Weights
-from decoders.onnx_decoding import HistoryValues
+from decoders.onnx.decoding import HistoryValues
 from decoders.output import Meaning
 from decoders.training.journal import SILENT, Journal
 from decoders.training.recipe import Trained

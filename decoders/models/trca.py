@@ -9,12 +9,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.classifying.linear import check_classes, check_width, softmax
+from decoders.deciding.stopping import fit_temperature
 from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.linear import check_classes, check_width, softmax
-from decoders.locked import Aligned, SinceCue, align
 from decoders.output import Output, Prediction
+from decoders.rows.locked import Aligned, SinceCue, align
 from decoders.stage import Mismatch
-from decoders.stopping import fit_temperature
 from devices.signal import Chunk, Signal
 
 __all__ = ["Trca"]

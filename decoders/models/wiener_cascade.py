@@ -9,11 +9,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.classifying.linear import check_width
 from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.history import History, with_history
-from decoders.linear import check_width
 from decoders.models.ridge import Ridge
 from decoders.output import Meaning, Output, continuous
+from decoders.rows.history import History, with_history
 from devices.signal import Chunk, Signal
 
 __all__ = ["WienerCascade"]

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from decoders.classifying.discriminants import discriminants
+from decoders.classifying.linear import LinearClassification, check_classes, check_width
 from decoders.decoder import Decoding, Training, Weights
-from decoders.discriminants import discriminants
-from decoders.epochs import epochs, n_epoch_channels
-from decoders.linear import LinearClassification, check_classes, check_width
+from decoders.rows.epochs import epochs, n_epoch_channels
 from decoders.stage import Mismatch
 from devices.signal import Signal
 

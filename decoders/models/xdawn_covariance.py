@@ -9,12 +9,17 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.classifying.linear import (
+    LinearClassification,
+    check_classes,
+    check_width,
+    linear_weights,
+)
 from decoders.decoder import Decoding, Training, Weights
-from decoders.epochs import epochs, n_epoch_channels
-from decoders.linear import LinearClassification, check_classes, check_width, linear_weights
-from decoders.spd import Logarithm, inverse_root, symmetric_index
+from decoders.numerics.spd import Logarithm, inverse_root, symmetric_index
+from decoders.numerics.tangent import logarithms, riemannian_mean, triangles
+from decoders.rows.epochs import epochs, n_epoch_channels
 from decoders.stage import Mismatch
-from decoders.tangent import logarithms, riemannian_mean, triangles
 from devices.signal import Signal
 
 __all__ = ["XdawnCovariance"]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from decoders.spatial import distances, grid, spatial_penalty
+from decoders.networks.spatial import distances, grid, spatial_penalty
 
 __all__ = ["SpatialRnn"]
 

@@ -1,9 +1,9 @@
 """Follows what is said in a running session, orders weights that suit it, and lets them take over.
 
-The learner of `decoders.adapt.speech_recalibration`. It trains nothing: it keeps the rows of the
-newest utterances with what the language made of them, and gives an `Order` away. What was made of
-it comes back as an event, bound to a sample like all that changes a decoder, and takes over in the
-next silence.
+The learner of `decoders.adapting.rules.speech_recalibration`. It trains nothing: it keeps the rows
+of the newest utterances with what the language made of them, and gives an `Order` away. What was
+made of it comes back as an event, bound to a sample like all that changes a decoder, and takes over
+in the next silence.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from decoders.adaptation import Ground, Lesson, Refused, Seen, State
+from decoders.adapting.adaptation import Ground, Lesson, Refused, Seen, State
 from decoders.decoder import Event, Weights
 from decoders.output import Prediction
 from decoders.speech.order import Kept, Order, Terms

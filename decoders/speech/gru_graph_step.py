@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.decoder import Weights
-from decoders.onnx_graph import GRAPH, open_graph
+from decoders.onnx.graph import GRAPH, open_graph
 from decoders.speech.gru_arrays import floats
 
 __all__ = ["AHEAD", "NOW", "GraphGru"]

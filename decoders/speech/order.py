@@ -134,7 +134,7 @@ class Made:
         On these: how much the network's best paths differ from the labels, in edits over
         phonemes, with the version of before and with the new one.
     hash
-        Of the whole weights, see `decoders.versions.weights_hash`.
+        Of the whole weights, see `decoders.adapting.versions.weights_hash`.
     """
 
     weights: Weights

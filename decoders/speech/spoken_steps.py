@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.classifying.linear import check_width
 from decoders.decoder import Moment, Weights
-from decoders.linear import check_width
 from decoders.output import Output, Prediction
 from decoders.speech.gru_step import DayLayer
 from devices.signal import Chunk

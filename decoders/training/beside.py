@@ -19,6 +19,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.adapting.version_folder import VersionFolder
+from decoders.adapting.versions import weights_hash
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder
 from decoders.speech.order import Kept, Made, Order, Terms
@@ -28,8 +30,6 @@ from decoders.stage import Mismatch
 from decoders.training.job import TrainingFailed
 from decoders.training.recipe_text import RecipeText
 from decoders.training.worker_process import last_words, start
-from decoders.version_folder import VersionFolder
-from decoders.versions import weights_hash
 from devices.signal import Signal
 
 __all__ = ["Beside", "fill", "make", "read"]

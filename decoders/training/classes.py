@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from decoders.classifying.linear import check_classes
 from decoders.decoder import Training, Weights
-from decoders.linear import check_classes
 from decoders.networks.standard import Mean, Standardized
-from decoders.onnx_graph import GRAPH
-from decoders.sample_names import WindowShape, window_shape
+from decoders.onnx.graph import GRAPH
+from decoders.rows.sample_names import WindowShape, window_shape
 from decoders.training.export import to_onnx
 from decoders.training.journal import SILENT, Journal
 from decoders.training.loop import Objective, reproducible, train

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from decoders.decoder import Training, Weights
-from decoders.onnx_graph import GRAPH, GraphRun
+from decoders.onnx.graph import GRAPH, GraphRun
 from decoders.training.export import to_onnx
 from decoders.training.recurrent import checked_int8
 from decoders.training.values import Trainees

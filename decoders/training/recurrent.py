@@ -12,7 +12,7 @@ from torch import nn
 
 from decoders.decoder import Training, Weights
 from decoders.networks.recurrent import RecurrentStep
-from decoders.onnx_graph import GRAPH, GraphRun, open_graph
+from decoders.onnx.graph import GRAPH, GraphRun, open_graph
 from decoders.stage import Mismatch
 from decoders.training.export import quantized, to_onnx
 from decoders.training.parts import held_out_rows

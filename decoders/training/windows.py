@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from decoders.decoder import Decoding, Training, Weights
-from decoders.onnx_decoding import WindowClasses
-from decoders.sample_names import WindowShape
+from decoders.onnx.decoding import WindowClasses
+from decoders.rows.sample_names import WindowShape
 from decoders.training.journal import Journal
 from decoders.training.recipe import Trained
 from devices.signal import Signal

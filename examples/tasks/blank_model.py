@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bci_server.config import load_session
-from decoders.calibration import uncalibrated
+from decoders.calibrating.calibration import uncalibrated
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -18,14 +18,14 @@ from bci_server.replay import replay, taught
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
 from bci_server.wire import DecoderName
-from decoders.adapt.recursive_lda import RecursiveLda
-from decoders.adaptation import Adaptation
+from decoders.adapting.adaptation import Adaptation
+from decoders.adapting.rules.recursive_lda import RecursiveLda
+from decoders.adapting.versions import weights_hash
 from decoders.artifact import Artifact
 from decoders.models.lda import Lda
 from decoders.output import Adapted
 from decoders.stage import Mismatch
 from decoders.transcript import Transcript, parse_line
-from decoders.versions import weights_hash
 from devices.adapters.replay import Replay
 from devices.clock import ManualClock
 from devices.recording.recorded import Recorded

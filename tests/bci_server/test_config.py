@@ -6,7 +6,7 @@ import pytest
 
 from bci_server.config import BadSession, device_of, load_session, parse_session, with_recipes
 from decoders.artifact import Artifact
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from decoders.describe import describe, describe_pipeline
 from decoders.models.aligned import Aligned
 from decoders.models.ridge import Ridge

@@ -63,7 +63,7 @@ def test_it_fits_predicts_and_scores(session: Path):
 
 def test_it_says_of_trials_what_the_live_session_says_of_them(session: Path):
     from bci_server.evaluation.evaluate import evaluate
-    from decoders.calibration import calibrate
+    from decoders.calibrating.calibration import calibrate
 
     described = load_session(session)
     # Trials of their own, each after a gap: what the estimator sees.

@@ -10,7 +10,7 @@ from bci_server.config import BadSession, load_session
 from bci_server.evaluation.evaluate import evaluate
 from bci_server.falcon import FalconDecoder
 from decoders.artifact import Artifact
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from decoders.decoder import Moment, Training
 from decoders.models.falcon import Falcon
 from decoders.stage import Mismatch

@@ -20,9 +20,9 @@ from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
 from bci_server.wire import DecoderName
+from decoders.deciding.trials import Trials
 from decoders.lost_channels import LostChannels, Others
 from decoders.pipeline import Pipeline
-from decoders.trials import Trials
 from devices.clock import ManualClock
 from devices.device import DeviceChanged, DeviceLost, DeviceRefused
 from devices.signal import Chunk, Marker

@@ -3,9 +3,9 @@ import math
 import pytest
 
 from bci_server.mapping import Commanding, Commands
+from decoders.deciding.trials import Deciding, Trials
 from decoders.decoder import Event, Moment
 from decoders.output import Command, Prediction, Token
-from decoders.trials import Deciding, Trials
 
 
 def test_the_command_is_the_mean_weighted_by_probability():

@@ -20,8 +20,10 @@ from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
 from bci_server.tuning import Tuning
 from bci_server.wire import DecoderName
-from decoders.adapt.speech_recalibration import SpeechRecalibration
-from decoders.adaptation import Adaptation
+from decoders.adapting.adaptation import Adaptation
+from decoders.adapting.rules.speech_recalibration import SpeechRecalibration
+from decoders.adapting.version_folder import VersionFolder
+from decoders.adapting.versions import weights_hash
 from decoders.artifact import Artifact
 from decoders.decoder import Moment
 from decoders.output import Adapted
@@ -31,8 +33,6 @@ from decoders.speech.order import Made
 from decoders.stage import Mismatch
 from decoders.training.beside import make
 from decoders.transcript import parse_line
-from decoders.version_folder import VersionFolder
-from decoders.versions import weights_hash
 from devices.adapters.replay import Replay
 from devices.clock import ManualClock
 from devices.recording.recorded import Recorded

@@ -16,7 +16,7 @@ from bci_server.replay import recorded_session, replay
 from benchmarks.replay_exact import one_session
 from benchmarks.replay_sources import clock_resets, over_lsl, spikes
 from decoders.artifact import Artifact, ArtifactError
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from decoders.stage import Mismatch
 from devices.adapters.replay import Replay
 from devices.clock import ManualClock

@@ -9,17 +9,17 @@ from bci_server.cli.score_table import score_lines
 from bci_server.evaluation.evaluate import evaluate
 from bci_server.mapping import Commands
 from decoders.artifact import Artifact
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
+from decoders.deciding.probabilities import Probabilities, map_of
+from decoders.deciding.trials import Trial, Trials
+from decoders.deciding.uncued import BOUND, Uncued
 from decoders.features.log_power import LogPower
 from decoders.models.lda import Lda
 from decoders.models.ridge import Ridge
 from decoders.output import Prediction
 from decoders.pipeline import Pipeline
-from decoders.probabilities import Probabilities, map_of
+from decoders.scoring.uncued_scores import Listened, uncued_scores
 from decoders.stage import Chain, Mismatch
-from decoders.trials import Trial, Trials
-from decoders.uncued import BOUND, Uncued
-from decoders.uncued_scores import Listened, uncued_scores
 from devices.signal import Chunk
 from tests.decoders.made import cued, followed
 

@@ -17,7 +17,7 @@ from bci_server.replay import replay
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
 from bci_server.wire import DecoderName
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from decoders.models.ridge import Ridge
 from decoders.output import Voice
 from decoders.pipeline import Pipeline

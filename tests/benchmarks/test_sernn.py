@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from decoders.spatial import distances, grid
+from decoders.networks.spatial import distances, grid
 
 pytest.importorskip("networkx")
 pytest.importorskip("torch")

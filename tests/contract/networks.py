@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from decoders.decoder import Training
 from decoders.models.rnn import Rnn
 from decoders.models.transformer import Transformer
-from decoders.sample_names import sample_names
+from decoders.rows.sample_names import sample_names
 from devices.signal import Signal
 
 CHANNELS, SAMPLES, RATE_HZ = ("C3", "Cz", "C4"), 64, 64.0

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import decoders.adapt
-from decoders.adapt.recentre import Recentre
-from decoders.adapt.recursive_lda import RecursiveLda
-from decoders.adapt.recursive_ridge import RecursiveRidge
-from decoders.adapt.reward import Reward
-from decoders.adapt.smooth_batch import SmoothBatch
-from decoders.adapt.speech_recalibration import SpeechRecalibration
-from decoders.adaptation import Adaptation
+import decoders.adapting.rules
+from decoders.adapting.adaptation import Adaptation
+from decoders.adapting.rules.recentre import Recentre
+from decoders.adapting.rules.recursive_lda import RecursiveLda
+from decoders.adapting.rules.recursive_ridge import RecursiveRidge
+from decoders.adapting.rules.reward import Reward
+from decoders.adapting.rules.smooth_batch import SmoothBatch
+from decoders.adapting.rules.speech_recalibration import SpeechRecalibration
+from decoders.adapting.versions import weights_hash
 from decoders.artifact import Artifact
 from decoders.decoder import Decoder, Training, Weights
 from decoders.describe import describe
@@ -26,10 +27,9 @@ from decoders.models.lda import Lda
 from decoders.models.mdm import Mdm
 from decoders.output import Adapted
 from decoders.pipeline import Pipeline, Run
-from decoders.versions import weights_hash
 from devices.signal import Chunk, Event, Marker
-from tests.decoders.adapt.test_recentre import PIPELINE as COVARIANCES
-from tests.decoders.adapt.test_recentre import fitted, samples
+from tests.decoders.adapting.rules.test_recentre import PIPELINE as COVARIANCES
+from tests.decoders.adapting.rules.test_recentre import fitted, samples
 from tests.decoders.drifting import (
     PIPELINE,
     VELOCITY,
@@ -146,13 +146,13 @@ def spoken(found: list[Any]) -> list[Any]:
 
 
 def test_every_kind_is_listed() -> None:
-    folder = Path(decoders.adapt.__file__).parent
+    folder = Path(decoders.adapting.rules.__file__).parent
     assert set(CASES) == {p.stem for p in folder.glob("*.py")} - {"__init__"}
 
 
 def test_a_kind_exports_one_recipe_that_is_documented(case) -> None:
     kind, rule, _ = case
-    module = import_module(f"decoders.adapt.{kind}")
+    module = import_module(f"decoders.adapting.rules.{kind}")
     (name,) = module.__all__
     recipe = getattr(module, name)
     assert recipe.__dataclass_params__.frozen
@@ -232,16 +232,16 @@ def test_learning_imports_nothing_that_fits(case, tmp_path, forks) -> None:
     script = f"""
 from pathlib import Path
 from decoders.artifact import Artifact
-from decoders.adapt.{kind} import {name}
-from decoders.adaptation import Adaptation
+from decoders.adapting.rules.{kind} import {name}
+from decoders.adapting.adaptation import Adaptation
 from {of.__module__} import {of.__name__}
-from decoders.adaptive import AdaptiveStart
+from decoders.adapting.adaptive import AdaptiveStart
 from devices.signal import Signal
 model = Artifact.load(Path({str(tmp_path / "m")!r}))
 from decoders.features.covariance import Covariance
 from decoders.pipeline import Pipeline
 from decoders.stage import Chain
-from decoders.trials import Trials
+from decoders.deciding.trials import Trials
 from tests.decoders.speech.spelling import Language
 stages = Chain((Covariance(0.1, 0.0),)) if {kind!r} == "recentre" else Chain(())
 cued = {kind!r} in ("recursive_lda", "reward")

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from decoders.adaptation import Adaptation
+from decoders.adapting.adaptation import Adaptation
 from decoders.artifact import Artifact
+from decoders.deciding.trials import Trials
 from decoders.decoder import Training
 from decoders.describe import describe, describe_pipeline
 from decoders.models.lda import Lda
 from decoders.models.ridge import Ridge
 from decoders.output import Adapted, Command, Prediction
 from decoders.pipeline import Pipeline
-from decoders.trials import Trials
 from devices.signal import Chunk, Event, Marker, Signal
 
 RATE_HZ = 10.0

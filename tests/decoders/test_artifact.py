@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decoders.artifact import Artifact, ArtifactError
+from decoders.deciding.stopping import Stopping
+from decoders.deciding.trials import Trials
 from decoders.describe import describe, describe_pipeline
 from decoders.features.bandpass import Bandpass
 from decoders.features.log_power import LogPower
 from decoders.models.lda import Lda
 from decoders.pipeline import Pipeline
 from decoders.stage import Chain, Mismatch
-from decoders.stopping import Stopping
-from decoders.trials import Trials
 from devices.signal import Chunk, Signal
 
 STREAM = Signal(250.0, ("C3", "Cz", "C4"), "uV")

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from decoders.deciding.trials import Trials
 from decoders.feedback import event_of, problem_with
 from decoders.pipeline import Pipeline
-from decoders.trials import Trials
 from devices.signal import Chunk, Event, Marker, Signal
 
 SIGNAL = Signal(100.0, ("a",), "uV")

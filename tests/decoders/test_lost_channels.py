@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decoders.artifact import Artifact
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
+from decoders.deciding.trials import Trials
 from decoders.features.covariance import Covariance
 from decoders.lost_channels import Found, LostChannels, Others, OthersFit, Watch
 from decoders.models.mdm import Mdm
 from decoders.pipeline import Pipeline
 from decoders.stage import Chain, Mismatch
-from decoders.trials import Trials
 from devices.signal import Chunk, Marker, Signal
 from tests.decoders.made import cued
 

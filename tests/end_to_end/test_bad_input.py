@@ -20,7 +20,7 @@ import pytest
 
 from bci_server.config import load_session
 from benchmarks.line import Server, serving
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from devices.adapters.recording import Recording
 from devices.recording.xdf_writer import XdfStream, XdfWriter
 

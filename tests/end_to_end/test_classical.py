@@ -9,12 +9,12 @@ import pytest
 
 from bci_server.config import Session, load_session
 from bci_server.evaluation.evaluate import Controls, Evaluation, evaluate, evaluate_each
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
+from decoders.deciding.trials import Trials
 from decoders.features.band_power import BandPower
 from decoders.models.poisson import Poisson
 from decoders.models.svm import Svm
 from decoders.stage import Chain
-from decoders.trials import Trials
 from devices.adapters.recording import Recording
 
 SESSIONS = Path(__file__).resolve().parents[2] / "examples" / "sessions"

@@ -11,10 +11,10 @@ import pytest
 from bci_server.config import Session, load_session
 from bci_server.evaluation.evaluate import Evaluation, evaluate
 from decoders.artifact import Artifact
-from decoders.calibration import calibrate
-from decoders.cross_validation import cross_validate
+from decoders.calibrating.calibration import calibrate
+from decoders.calibrating.cross_validation import cross_validate
+from decoders.calibrating.training_rows import training_of
 from decoders.gathering import gather
-from decoders.training_rows import training_of
 from devices.adapters.recording import Recording
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import pytest
 
 from bci_server.config import load_session
 from bci_server.evaluation.evaluate import Controls, evaluate_each
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from devices.adapters.recording import Recording
 from devices.recording.formats import open_recording
 

@@ -11,7 +11,7 @@ import pytest
 from bci_server.config import load_session
 from bci_server.evaluation.evaluate import evaluate
 from benchmarks.harmed import Drift, Harmed, LostElectrodes
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from decoders.features.zscore import Zscore
 from decoders.lost_channels import LostChannels
 from decoders.models.ridge import Ridge

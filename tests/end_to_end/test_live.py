@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from bci_server.config import Session, load_session
 from benchmarks.live import Received, live
 from decoders.artifact import Artifact
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from decoders.gathering import read_all
 from decoders.output import Output
 from devices.adapters.simulator_eeg import SimulatorEeg

@@ -12,7 +12,7 @@ import pytest
 
 from bci_server.config import load_session
 from bci_server.evaluation.evaluate import Controls, evaluate_each
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from decoders.models.rnn import Rnn
 from devices.adapters.recording import Recording
 

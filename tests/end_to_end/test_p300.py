@@ -9,7 +9,7 @@ import pytest
 from bci_server.config import Session, load_session
 from bci_server.evaluation.evaluate import Controls, Evaluation, evaluate, evaluate_each
 from decoders.artifact import Artifact
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from devices.adapters.recording import Recording
 
 ROOT = Path(__file__).resolve().parents[2]

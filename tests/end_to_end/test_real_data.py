@@ -11,7 +11,7 @@ import pytest
 from bci_server.config import Session, load_session
 from bci_server.evaluation.evaluate import Controls, Evaluation, evaluate_each
 from decoders.artifact import Artifact
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from decoders.features.smooth import Smooth
 from decoders.models.csp import Csp
 from decoders.models.kalman import Kalman

@@ -14,11 +14,11 @@ from bci_server.evaluation.evaluate import evaluate
 from benchmarks.leaderboard.cells import described
 from benchmarks.leaderboard.sets import SETS
 from benchmarks.leaderboard.variants import VARIANTS, Variant
-from decoders.calibration import calibrate
-from decoders.cross_validation import cross_validate
+from decoders.calibrating.calibration import calibrate
+from decoders.calibrating.cross_validation import cross_validate
+from decoders.calibrating.training_rows import training_of
 from decoders.decoder import Training
 from decoders.gathering import gather
-from decoders.training_rows import training_of
 from devices.adapters.recording import Recording
 
 SESSIONS = Path(__file__).resolve().parents[2] / "examples" / "sessions"

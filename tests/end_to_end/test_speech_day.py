@@ -11,9 +11,9 @@ import pytest
 from bci_server.client import Unreachable, connect
 from bci_server.wire import VersionMessage
 from benchmarks.line import bci, serving
+from decoders.adapting.version_folder import VersionFolder
+from decoders.adapting.versions import weights_hash
 from decoders.artifact import Artifact
-from decoders.version_folder import VersionFolder
-from decoders.versions import weights_hash
 from devices.recording.xdf_writer import XdfStream, XdfWriter
 from tests.bci_server.spoken_days import RATE_HZ, SIGNAL, first_day, rows, texts
 from tests.decoders.speech.tiny_language import make as make_language

@@ -10,7 +10,7 @@ import pytest
 
 from bci_server.config import load_session
 from benchmarks.line import serving, streaming
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from devices.adapters.simulator_eeg import SimulatorEeg
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import pytest
 
 from bci_server.config import Session, load_session
 from bci_server.evaluation.evaluate import Controls, evaluate, evaluate_each
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from decoders.models.ridge import Ridge
 from devices.adapters.recording import Recording
 

@@ -8,7 +8,7 @@ import pytest
 
 from bci_server.config import load_session
 from bci_server.evaluation.evaluate import evaluate
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from devices.adapters.simulator_speech import SimulatorSpeech
 from devices.simulation.voice import VOICE
 from devices.speech.everyday import sentences_of

@@ -2,7 +2,7 @@ import math
 from pathlib import Path
 
 from bci_server.config import load_session
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
 from decoders.gathering import gather, read_all
 from decoders.models.ridge import Ridge
 from decoders.output import Voice

@@ -8,7 +8,8 @@ import pytest
 from bci_server.evaluation.evaluate import Controls, evaluate, evaluate_each
 from bci_server.evaluation.tally import ClassTally
 from decoders.artifact import Artifact
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
+from decoders.deciding.trials import Trials
 from decoders.decoder import Event, Moment
 from decoders.features.log_power import LogPower
 from decoders.models.lda import Lda
@@ -17,7 +18,6 @@ from decoders.output import Prediction
 from decoders.output_hash import OutputHash
 from decoders.pipeline import Decoded, Pipeline
 from decoders.stage import Chain, Mismatch
-from decoders.trials import Trials
 from devices.signal import Chunk, Signal
 from tests.decoders.made import EEG, Made, cued, followed
 

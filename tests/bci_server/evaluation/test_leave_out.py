@@ -6,14 +6,14 @@ import pytest
 from bci_server.evaluation.evaluate import Controls, evaluate
 from bci_server.evaluation.groups import Source
 from bci_server.evaluation.leave_out import leave_one_out
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
+from decoders.deciding.trials import Trials
 from decoders.features.log_power import LogPower
 from decoders.models.aligned import Aligned
 from decoders.models.lda import Lda
 from decoders.models.ridge import Ridge
 from decoders.pipeline import Pipeline
 from decoders.stage import Chain, Mismatch
-from decoders.trials import Trials
 from tests.decoders.made import cued, followed
 
 TRIALS = Trials({"L": "left", "R": "right"}, 0.5, 2.5)

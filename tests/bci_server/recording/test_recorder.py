@@ -13,10 +13,10 @@ from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard
 from bci_server.safety.limits import Safety
 from bci_server.wire import DecoderName
+from decoders.deciding.trials import Trials
 from decoders.output import Prediction
 from decoders.pipeline import Pipeline
 from decoders.transcript import Transcript
-from decoders.trials import Trials
 from devices.adapters.lsl import Lsl
 from devices.clock import MONOTONIC, ManualClock
 from devices.discovery import StreamMatch

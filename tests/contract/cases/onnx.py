@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.classifying.linear import check_classes
 from decoders.decoder import Training, Weights
-from decoders.linear import check_classes
 from decoders.models.onnx import Onnx as Recipe
-from decoders.onnx_graph import GRAPH
+from decoders.onnx.graph import GRAPH
 from decoders.stage import Mismatch
 from tests.contract.trainings import Case, class_training, continuous_training
 

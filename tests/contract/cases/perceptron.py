@@ -3,9 +3,9 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.classifying.platt import splits
 from decoders.decoder import Training
 from decoders.models.perceptron import Perceptron
-from decoders.platt import splits
 from tests.contract.trainings import Case, class_training
 
 

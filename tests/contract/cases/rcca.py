@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from decoders.classifying.linear import softmax
 from decoders.decoder import Training
-from decoders.linear import softmax
 from decoders.models.rcca import Rcca
 from tests.contract.trainings import BLOCK, CODES, Case, code_training, fitted
 

@@ -3,9 +3,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.classifying.platt import splits
 from decoders.decoder import Training
 from decoders.models.svm import Svm
-from decoders.platt import splits
 from tests.contract.trainings import Case, class_training
 
 

@@ -2,8 +2,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eig
 
+from decoders.classifying.linear import softmax
 from decoders.decoder import Training
-from decoders.linear import softmax
 from decoders.models.trca import Trca
 from tests.contract.trainings import BLOCK, Case, fitted, flicker_training
 

@@ -98,12 +98,12 @@ def test_one_wild_matrix_pulls_no_more_than_its_share(blockwise):
 
 def test_a_session_that_never_forgets_is_kept_by_its_model(tmp_path):
     from decoders.artifact import Artifact
-    from decoders.calibration import calibrate
+    from decoders.calibrating.calibration import calibrate
+    from decoders.deciding.trials import Trials
     from decoders.features.covariance import Covariance
     from decoders.models.mdm import Mdm
     from decoders.pipeline import Pipeline
     from decoders.stage import Chain
-    from decoders.trials import Trials
     from tests.decoders.made import cued
 
     stages = Chain((Covariance(0.5), Recentre("riemann", 0.0, math.inf)))

@@ -3,7 +3,7 @@ import pytest
 
 from decoders.features.epoch import Epoch
 from decoders.features.window import Window
-from decoders.sample_names import WindowShape, window_shape
+from decoders.rows.sample_names import WindowShape, window_shape
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
 

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from decoders.alignment.stable_latents import factors
-from decoders.calibration import calibrate
+from decoders.calibrating.calibration import calibrate
+from decoders.deciding.trials import Trials
 from decoders.decoder import Moment, OfSessions, Training, Tunable
 from decoders.features.log_power import LogPower
 from decoders.models.aligned import Aligned
@@ -18,7 +19,6 @@ from decoders.models.tangent_space import TangentSpace
 from decoders.output import Command, Prediction
 from decoders.pipeline import Pipeline
 from decoders.stage import Chain, Mismatch
-from decoders.trials import Trials
 from devices.signal import Chunk, Signal
 from tests.contract.trainings import triangle_training
 from tests.decoders.made import cued, followed

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from decoders.deciding.trials import decide
 from decoders.decoder import Decoder, Moment, Training
 from decoders.models.grid_bayes import GridBayes
 from decoders.models.point_process import PointProcess
 from decoders.models.poisson import Poisson
 from decoders.output import Command, Prediction
 from decoders.stage import Mismatch
-from decoders.trials import decide
 from devices.signal import Chunk, Signal
 
 SIGNAL = Signal(20.0, tuple(f"u{i}" for i in range(8)), "count")

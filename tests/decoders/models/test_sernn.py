@@ -7,12 +7,12 @@ import pytest
 
 from bci_server.evaluation.evaluate import Controls, evaluate
 from decoders.artifact import Artifact
+from decoders.calibrating.training_rows import training_of
 from decoders.describe import describe, describe_pipeline
 from decoders.gathering import gather
 from decoders.models.sernn import Sernn
+from decoders.networks.spatial import distances, grid
 from decoders.pipeline import Pipeline
-from decoders.spatial import distances, grid
-from decoders.training_rows import training_of
 from tests.decoders.made import followed
 
 torch = pytest.importorskip("torch")

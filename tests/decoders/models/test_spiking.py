@@ -8,6 +8,8 @@ import pytest
 
 from bci_server.evaluation.evaluate import Controls, evaluate, evaluate_each
 from decoders.artifact import Artifact
+from decoders.calibrating.training_rows import training_of
+from decoders.deciding.trials import Trials
 from decoders.decoder import Training
 from decoders.describe import describe, describe_pipeline
 from decoders.features.log_power import LogPower
@@ -17,8 +19,6 @@ from decoders.pipeline import Pipeline
 from decoders.spiking.network import Network, raster
 from decoders.spiking.nir_file import export_model, import_model
 from decoders.stage import Chain, Mismatch
-from decoders.training_rows import training_of
-from decoders.trials import Trials
 from tests.decoders.made import Made, cued, followed
 
 pytest.importorskip("torch")

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.adapting.versions import weights_hash
 from decoders.artifact import Artifact
 from decoders.decoder import Event, Moment, Weights
 from decoders.describe import describe, describe_pipeline
 from decoders.output import Output, Prediction
 from decoders.pipeline import Pipeline
 from decoders.speech.utterance import Utterance
-from decoders.versions import weights_hash
 from devices.speech.phonemes import CLASSES, phoneme_ids
 from devices.speech.pronunciation import phonemes_of
 from tests.decoders.speech.test_recalibration import BLURRED, SIGNAL, TEXTS, TRUE, Mapped

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from decoders.adapt.speech_recalibration import SpeechRecalibration
-from decoders.adaptation import Adaptation
+from decoders.adapting.adaptation import Adaptation
+from decoders.adapting.rules.speech_recalibration import SpeechRecalibration
 from decoders.artifact import Artifact
 from decoders.decoder import Event
 from decoders.describe import describe, describe_pipeline

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from decoders.adapting.version_folder import VersionFolder
+from decoders.adapting.versions import weights_hash
 from decoders.speech.gate import Gate
 from decoders.speech.language import Language
 from decoders.speech.order import Kept, Order, Terms
 from decoders.stage import Mismatch
 from decoders.training.beside import Beside, fill, make, read
 from decoders.training.job import TrainingFailed
-from decoders.version_folder import VersionFolder
-from decoders.versions import weights_hash
 from tests.bci_server.spoken_days import SIGNAL, SPEECH, rows, untrained
 from tests.decoders.speech.tiny_language import make as make_language
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from decoders.onnx_graph import GRAPH, open_graph
+from decoders.onnx.graph import GRAPH, open_graph
 from decoders.training.export import quantized, to_onnx
 
 

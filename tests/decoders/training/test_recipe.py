@@ -10,7 +10,7 @@ from decoders.models.eegnet import Eegnet
 from decoders.models.rnn import Rnn
 from decoders.models.shallow_convnet import ShallowConvnet
 from decoders.models.transformer import Transformer
-from decoders.onnx_graph import GRAPH, open_graph
+from decoders.onnx.graph import GRAPH, open_graph
 from decoders.stage import Mismatch
 from decoders.training.recurrent import checked_int8
 from tests.contract.networks import value_training, window_training

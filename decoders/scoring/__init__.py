@@ -1,0 +1,1 @@
+"""How good decoded is, and how sure that is."""
