@@ -23,11 +23,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bci_server import lifeline
+from bci_server.about import About, Ending
 from bci_server.config import BadSession, Session, device_of, load_session
 from bci_server.control import Goodbye
 from bci_server.link.engine_end import EngineEnd
 from bci_server.link.frames import frame
-from bci_server.loop import About, Ending, Loop, Sink
+from bci_server.loop import Loop, Sink
 from bci_server.opening import open_device, without_samples
 from bci_server.outlet import LslOutlets
 from bci_server.outputs import said_by, shape_of

@@ -17,11 +17,12 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import msgspec
 
+from bci_server.about import About, Ending
 from bci_server.control import Controls
 from bci_server.control_desk import ControlDesk
 from bci_server.mapping import Commanding, Commands
@@ -45,7 +46,6 @@ from bci_server.timing import Timing
 from bci_server.tuning import Tuning
 from bci_server.wire import (
     DataMessage,
-    DecoderName,
     Ledger,
     Quality,
     SessionState,
@@ -58,7 +58,7 @@ from devices.clock import Clock
 from devices.device import DeviceError, EndOfStream, Stream
 from devices.signal import Chunk
 
-__all__ = ["TURN_S", "About", "Ending", "Loop", "Sink"]
+__all__ = ["TURN_S", "Loop", "Sink"]
 
 TURN_S = 0.02
 """The loop turns at least this often, whether samples come or not."""
@@ -74,48 +74,6 @@ class Sink(Protocol):
 
     def turn(self, now_s: float) -> None:
         """Note that the loop turned, at least every `TURN_S`; return at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What the messages of a session say about it.
-
-    Parameters
-    ----------
-    session, device
-        Names.
-    decoder
-        The decoder, its version and its weights' hash.
-    scheduling
-        ``"fifo"``, ``"nice"`` or ``"normal"``.
-    adapts
-        The decoder learns while it runs.
-    """
-
-    session: str
-    device: str
-    decoder: DecoderName
-    scheduling: str = "normal"
-    adapts: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How the loop ended.
-
-    Parameters
-    ----------
-    state
-        ``"ended"`` or ``"failed"``.
-    reason
-        For the user.
-    trace
-        Where it failed, if that was a defect of ours or a plug-in's; for the log only.
-    """
-
-    state: SessionState
-    reason: str
-    trace: str = ""
 
 
 class Loop:

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 from line import ROOT
-from speech_language import NOISE, STEP, Said, Spoken, key, of_network, speak, through_channel
+from speech_said import NOISE, STEP, Said, Spoken, key, of_network, speak, through_channel
 
 from decoders.output import Token
 from decoders.speech.alignment import last_phoneme

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bci_server.about import About
 from bci_server.config import BadSession, parse_session
 from bci_server.config import Session as BciSession
 from bci_server.control import Mark
-from bci_server.loop import About, Loop
+from bci_server.loop import Loop
 from bci_server.recording.items import Content
 from bci_server.recording.names import Record
 from bci_server.recording.recorder import Recorder

@@ -3,6 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from bci_server.about import About
 from bci_server.calls import Limit
 from bci_server.control import (
     ArmLease,
@@ -14,7 +15,7 @@ from bci_server.control import (
     WatchSignal,
     WebLost,
 )
-from bci_server.loop import TURN_S, About, Loop
+from bci_server.loop import TURN_S, Loop
 from bci_server.mapping import Commands
 from bci_server.safety.gate import Shape
 from bci_server.safety.guard import Guard

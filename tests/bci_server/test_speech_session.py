@@ -10,10 +10,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from bci_server.about import About
 from bci_server.calls import Limit
 from bci_server.config import Session as BciSession
 from bci_server.control import ArmLease, DisarmLease, Mark, RenewLease
-from bci_server.loop import About, Loop
+from bci_server.loop import Loop
 from bci_server.mapping import Commands
 from bci_server.outlet import LslOutlets
 from bci_server.outputs import said_by

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bci_server.about import About
 from bci_server.config import parse_session
 from bci_server.evaluation.evaluate import Controls, evaluate
-from bci_server.loop import About, Loop
+from bci_server.loop import Loop
 from bci_server.outputs import said_by, shape_of
 from bci_server.recording.items import Content
 from bci_server.recording.names import Record

@@ -3,8 +3,9 @@ import subprocess
 import numpy as np
 import pytest
 
+from bci_server.about import About
 from bci_server.control import Mark, Shutdown, StartRecording, StopRecording
-from bci_server.loop import About, Loop
+from bci_server.loop import Loop
 from bci_server.recording.items import Content
 from bci_server.recording.names import Record
 from bci_server.recording.recorder import Recorder
