@@ -10,7 +10,14 @@ import numpy as np
 
 from decoders.classifying.linear import check_width
 from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.numerics.state_space import lagged, least_squares, pairs, shrunk, steady_state
+from decoders.numerics.state_space import (
+    lagged,
+    least_squares,
+    pairs,
+    plausible,
+    shrunk,
+    steady_state,
+)
 from decoders.output import Meaning, Output, continuous
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
@@ -34,7 +41,8 @@ class Kalman:
     settle at (Malik et al., IEEE Trans. Neural Syst. Rehabil. Eng. 19, 2011), computed once in
     information form: :math:`P^{-1} = (A P A^T + W)^{-1} + H^T Q^{-1} H`. The live step is then
     :math:`v_t = M v_{t-1} + G (z_t - h)` with :math:`G = P H^T Q^{-1}` and
-    :math:`M = (I - G H) A`.
+    :math:`M = (I - G H) A`. A feature counts as at most ten deviations from its mean: so neither
+    an artefact nor the first spike of a unit that was silent in training throws the filter.
 
     Parameters
     ----------
@@ -73,10 +81,12 @@ class Kalman:
         moved = after - mean - (before - mean) @ moves.T
         offset = rows.mean(axis=0)
         tuning = least_squares(values - mean, rows - offset)
-        seen = rows - offset - (values - mean) @ tuning.T
+        meant = (values - mean) @ tuning.T
+        seen = rows - offset - meant
         spread = moved.T @ moved / len(moved)
         noise = shrunk(seen.T @ seen / len(seen), self.shrinkage)
         weights = steady_state(moves, spread, tuning, noise) | {"mean": mean, "offset": offset}
+        weights |= plausible(offset, meant.var(axis=0) + np.diag(noise))
         if rows.shape[1] > _MOST_TO_ADAPT:
             return weights
         # Not needed to decode, but to go on learning: see `decoders.adapting.rules.smooth_batch`.
@@ -106,13 +116,15 @@ class _Running:
         self._gain = np.ascontiguousarray(weights["gain"], np.float64)
         self._mean = np.asarray(weights["mean"], np.float64)
         self._seen_at_rest = self._gain @ np.asarray(weights["offset"], np.float64)
+        self._feature_lowest = weights.get("feature_lowest", -np.inf)  # unknown before a fit
+        self._feature_highest = weights.get("feature_highest", np.inf)
         self._state = np.zeros(len(self._mean))
 
     def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
         if not len(chunk):
             return ()
         state = self._state
-        for row in chunk.values:
+        for row in np.clip(chunk.values, self._feature_lowest, self._feature_highest):
             state = self._carry @ state
             state += self._gain @ row
             state -= self._seen_at_rest

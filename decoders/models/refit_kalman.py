@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from decoders.classifying.linear import check_width
 from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.numerics.state_space import least_squares, numbered, shrunk, starts, steady_state
+from decoders.numerics.state_space import (
+    least_squares,
+    numbered,
+    plausible,
+    shrunk,
+    starts,
+    steady_state,
+)
 from decoders.output import Meaning, Output, continuous
 from decoders.stage import Mismatch
 from devices.signal import Chunk, Signal
@@ -39,7 +46,7 @@ class RefitKalman:
 
     fitted by least squares, Q as for `kalman`. With no uncertainty of p, the filter settles as
     that of v alone: :math:`v_t = M v_{t-1} + G (z_t - h - H_p p_{t-1})`. The position is kept
-    within where the training went.
+    within where the training went, and features as for `kalman`.
 
     Parameters
     ----------
@@ -84,14 +91,12 @@ class RefitKalman:
         known = np.hstack([meant, before])
         middle = known.mean(axis=0)
         tuning = least_squares(known - middle, rows - offset)
-        seen = rows - offset - (known - middle) @ tuning.T
+        followed = (known - middle) @ tuning.T
+        seen = rows - offset - followed
         n = velocity.shape[1]
-        settled = steady_state(
-            moves,
-            moved.T @ moved / len(moved),
-            tuning[:, :n],
-            shrunk(seen.T @ seen / len(seen), self.shrinkage),
-        )
+        noise = shrunk(seen.T @ seen / len(seen), self.shrinkage)
+        settled = steady_state(moves, moved.T @ moved / len(moved), tuning[:, :n], noise)
+        settled |= plausible(offset, followed.var(axis=0) + np.diag(noise))
         return settled | {
             "offset": offset - tuning @ middle,
             "position_tuning": tuning[:, n:],
@@ -149,6 +154,8 @@ class _Running:
         self._seen_of_position = self._gain @ np.asarray(weights["position_tuning"], np.float64)
         self._lowest = np.asarray(weights["lowest"], np.float64)
         self._highest = np.asarray(weights["highest"], np.float64)
+        self._feature_lowest = weights.get("feature_lowest", -np.inf)
+        self._feature_highest = weights.get("feature_highest", np.inf)
         self._velocity = np.zeros(len(self._carry))
         self._position = np.clip(0.0, self._lowest, self._highest)
 
@@ -156,7 +163,7 @@ class _Running:
         if not len(chunk):
             return ()
         velocity, position = self._velocity, self._position
-        for row in chunk.values:
+        for row in np.clip(chunk.values, self._feature_lowest, self._feature_highest):
             velocity = self._carry @ velocity
             velocity += self._gain @ row
             velocity -= self._seen_at_rest

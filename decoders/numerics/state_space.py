@@ -13,11 +13,13 @@ __all__ = [
     "least_squares",
     "numbered",
     "pairs",
+    "plausible",
     "shrunk",
     "starts",
     "steady_state",
 ]
 
+_MOST_DEVIATIONS = 10.0
 _MOST_STEPS = 10_000
 _SETTLED = 1e-13
 
@@ -61,6 +63,24 @@ def shrunk(q: NDArray[np.float64], shrinkage: float) -> NDArray[np.float64]:
     # A feature that never varied would claim to be exact; it is as noisy as they are on average.
     diagonal[diagonal <= 1e-9 * diagonal.mean()] = max(diagonal.mean(), np.finfo(float).tiny)
     return np.asarray((1 - shrinkage) * (q - np.diag(np.diag(q))) + np.diag(diagonal))
+
+
+def plausible(
+    centre: NDArray[np.float64], variance: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return between what a filter takes features to be: ten deviations on either side.
+
+    A unit that was all but silent while the filter was fitted looks as if it were exact: its next
+    spike would throw the state by a thousand deviations. So would an artefact.
+
+    Parameters
+    ----------
+    centre, variance
+        Of each feature, (n_features,): of what is seen of the values, and of the noise as the
+        filter has it.
+    """
+    reach = _MOST_DEVIATIONS * np.sqrt(variance)
+    return {"feature_lowest": centre - reach, "feature_highest": centre + reach}
 
 
 def steady_state(

@@ -12,7 +12,11 @@ from decoders.adapting.adaptation import Ground, Learner, Lesson, Seen, State
 from decoders.adapting.rows import Batch, meant
 from decoders.adapting.target_inference import TargetInference
 from decoders.decoder import Weights
-from decoders.numerics.state_space import shrunk, steady_state
+from decoders.numerics.state_space import (
+    plausible,
+    shrunk,
+    steady_state,
+)
 from decoders.stage import Mismatch
 
 __all__ = ["SmoothBatch"]
@@ -218,6 +222,8 @@ class _Running:
 
     def _weights(self) -> Weights:
         settled = steady_state(self._moves, self._spread, self._tuning, self._noise)
+        meant = self._recipe.speed**2 / 2 * (self._tuning**2).sum(axis=1)
+        settled |= plausible(self._offset, meant + np.diag(self._noise))
         return settled | {
             "mean": np.zeros(len(self._moves)),
             "offset": self._offset.copy(),
