@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: filters, matrices, fits. Knows no model, and no stage."""
+"""Arrays in, arrays out: filters, matrices, fits. Knows neither features nor models."""
