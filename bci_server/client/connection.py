@@ -35,6 +35,9 @@ __all__ = ["Client", "connect"]
 
 _DATA = get_args(DataMessage)
 _LOSSY = SignalMessage | FeaturesMessage | VoiceMessage
+_FIRST_PATIENCE_S = 60.0
+"""A server that is being started takes connections before it can answer."""
+_NEXT_PATIENCE_S = 10.0
 _CALL_TIMEOUT_S = 5.0
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 5.0
@@ -129,7 +132,7 @@ class Client(Calls):
         Unreachable, WrongToken, UnknownSession, Rejected
             Say what to do.
         """
-        await self._open()
+        await self._open(_FIRST_PATIENCE_S)
         self._running = [
             asyncio.create_task(self._run(), name="bci client: receive"),
             asyncio.create_task(self._keep_time(), name="bci client: clock"),
@@ -220,8 +223,8 @@ class Client(Calls):
 
     # the line, kept up
 
-    async def _open(self) -> None:
-        line = await Line.open(self.url, self._token, self._msgpack, self._tls)
+    async def _open(self, patience_s: float) -> None:
+        line = await Line.open(self.url, self._token, self._msgpack, self._tls, patience_s)
         self._line, self._hello = line, line.hello
         self._epoch = self._epoch or line.hello.epoch  # after a break: where we were before it
 
@@ -257,7 +260,7 @@ class Client(Calls):
             # Not all at once when a server comes back: each waits its own while.
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
             try:
-                await self._open()
+                await self._open(_NEXT_PATIENCE_S)
             except Unreachable:
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:

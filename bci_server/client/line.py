@@ -19,7 +19,6 @@ from bci_server.wire import ErrorMessage, Hello, ServerMessage
 
 __all__ = ["Line", "LineClosed", "stream_address"]
 
-_OPEN_S = 10.0
 _MAX_BYTES = 16 * 2**20
 _REJECTIONS = {"unauthorized": WrongToken, "unknown_session": UnknownSession}
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
@@ -46,8 +45,17 @@ class Line:
         self.hello: Hello
 
     @classmethod
-    async def open(cls, url: str, token: str, msgpack: bool, tls: SSLContext | None) -> Self:
+    async def open(
+        cls, url: str, token: str, msgpack: bool, tls: SSLContext | None, patience_s: float
+    ) -> Self:
         """Connect, and wait for the greeting.
+
+        Parameters
+        ----------
+        url, token, msgpack, tls
+            As for `bci_server.client.connect`.
+        patience_s
+            How long an answer may take.
 
         Raises
         ------
@@ -64,7 +72,7 @@ class Line:
                 subprotocols=[Subprotocol(encoding.subprotocol)],
                 compression=None,
                 max_size=_MAX_BYTES,
-                open_timeout=_OPEN_S,
+                open_timeout=patience_s,
                 proxy=None,
                 ssl=tls,
             )

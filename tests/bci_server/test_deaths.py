@@ -7,12 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
 
-from bci_server.client import connect
+from bci_server.client import CallRefused, Unreachable, connect
 from bci_server.wire import CommandMessage, StatusMessage
 
 WAIT_S = 60.0
@@ -81,8 +81,15 @@ class Watcher:
         return await self.until(lambda m: m.state == "running", StatusMessage)
 
     async def moving(self, client):
-        await client.arm({"x": 0.5})
-        await self.until(lambda m: m.armed and m.mode == "velocity", CommandMessage)
+        """Arm until it moves: on a busy machine a lease may be over before that is seen."""
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                with suppress(CallRefused, Unreachable, TimeoutError):
+                    await client.arm({"x": 0.5})
+                    async with asyncio.timeout(1.0):
+                        await self.until(lambda m: m.armed and m.mode == "velocity", CommandMessage)
+                        return
+                await asyncio.sleep(0.05)
 
 
 def restart(url, token):

@@ -2,13 +2,12 @@
 
 import asyncio
 import re
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bci_server.client import Unreachable, connect
+from bci_server.client import connect
 from bci_server.wire import VersionMessage
 from benchmarks.line import bci, serving
 from decoders.adapting.version_folder import VersionFolder
@@ -69,21 +68,8 @@ async def until(messages: object, reason: str) -> VersionMessage:
     raise AssertionError(f"no version for {reason!r}")
 
 
-async def answers(url: str, token: str) -> None:
-    """Wait for a server that may get little of a processor while it starts."""
-    give_up_s = time.monotonic() + 120
-    while True:
-        try:
-            async with connect(url, token, session="day"):
-                return
-        except Unreachable:
-            if time.monotonic() > give_up_s:
-                raise
-
-
 async def follow(url: str, token: str) -> tuple[VersionMessage, VersionMessage]:
     """Wait for weights that a worker made, and go back on them."""
-    await answers(url, token)
     async with connect(url, token, session="day") as client:
         messages = client.subscribe("versions")
         made = await until(messages, "^settled on the rows of ")

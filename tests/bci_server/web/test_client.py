@@ -307,6 +307,33 @@ async def test_nobody_there(place):
         await connect("ws://127.0.0.1:1", TOKEN, session="demo").__aenter__()
 
 
+async def test_a_server_that_is_being_started_is_waited_for(place, monkeypatch):
+    monkeypatch.setattr("bci_server.client.connection._NEXT_PATIENCE_S", 0.05)
+    reads = asyncio.Event()
+
+    async def be_started(reader, writer):
+        await reads.wait()
+        there, back = await asyncio.open_connection("127.0.0.1", place.port)
+        await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
+
+    server = await asyncio.start_server(be_started, "127.0.0.1")
+    url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    client = connect(url, TOKEN, session="demo")
+    connecting = asyncio.create_task(client.__aenter__())
+    assert not (await asyncio.wait([connecting], timeout=0.3))[0]
+    reads.set()
+    await connecting
+    assert client.hello.session == "demo"
+    await client.__aexit__(None, None, None)
+    server.close()
+
+
+async def _pipe(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+    writer.close()
+
+
 async def test_a_client_that_is_not_taken_back_says_so_where_it_listens(place):
     async with connect(place.url, TOKEN) as client:
 
