@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -191,8 +192,8 @@ class ClassTally:
         return inside[0] if inside else _Decided(self._trials.idle, trial.last)
 
     def _rows(self, recording: _Recording, trial: Trial) -> list[tuple[float, ...]]:
-        begin, end = np.searchsorted(recording.samples, [trial.first, trial.last + 1])
-        return recording.probabilities[begin:end]
+        begin = bisect_left(recording.samples, trial.first)
+        return recording.probabilities[begin : bisect_left(recording.samples, trial.last + 1)]
 
     def _spelled(self, speller: Speller) -> dict[str, Any]:
         """Compare what was spelled with what was wanted, where the flashes' markers say so."""

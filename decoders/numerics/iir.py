@@ -16,6 +16,8 @@ one BLAS thread, which is what live and offline runs are pinned to.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,18 +49,13 @@ class SosFilter:
     """
 
     def __init__(self, sos: NDArray[np.float64], n: int, n_channels: int) -> None:
-        from scipy.signal import sosfilt_zi
-
-        order = 2 * len(sos)
-        basis = _state_basis(sos)
-        steady = sosfilt_zi(sos).reshape(order, 1).astype(np.longdouble)
-        self._steady = _solved(basis, steady).astype(np.float64)
-        parts = -(-n // _LONGEST)
-        self._length = -(-n // parts)
+        form = _block_form(np.ascontiguousarray(sos, np.float64).tobytes(), n)
+        self._steady = form.steady
+        self._length = form.length
         self._n = n
-        self._part = _Part(sos, self._length, n_channels, basis)
-        rest = n - self._length * (n // self._length)
-        self._rest = _Part(sos, rest, n_channels, basis) if rest else None
+        self._part = _Part(form.matrix, self._length, n_channels)
+        rest = n % self._length
+        self._rest = None if form.rest is None else _Part(form.rest, rest, n_channels)
         self._out = np.empty((n, n_channels)) if n > self._length else None
         self._begun = False
 
@@ -82,15 +79,52 @@ class SosFilter:
         return out
 
 
+@dataclass(frozen=True, slots=True)
+class _BlockForm:
+    """What a filter is over blocks of a length; every run of it reads the same.
+
+    Attributes
+    ----------
+    length
+        Samples a product.
+    matrix, rest
+        M for so many, and for what is left of a block; None: nothing.
+    steady
+        (2 · n_sections, 1) state that a constant input of 1 leads to.
+    """
+
+    length: int
+    matrix: NDArray[np.float64]
+    rest: NDArray[np.float64] | None
+    steady: NDArray[np.float64]
+
+
+@lru_cache(maxsize=256)
+def _block_form(sos: bytes, n: int) -> _BlockForm:
+    """Return the form over blocks of `n` samples; after every gap it is asked for again."""
+    from scipy.signal import sosfilt_zi
+
+    sections = np.frombuffer(sos).reshape(-1, 6).copy()
+    basis = _state_basis(sections)
+    steady = sosfilt_zi(sections).reshape(-1, 1).astype(np.longdouble)
+    length = -(-n // -(-n // _LONGEST))
+    rest = n % length
+    matrix = _block_matrix(sections, length, basis)
+    matrix_of_rest = _block_matrix(sections, rest, basis) if rest else None
+    steady = _solved(basis, steady).astype(np.float64)
+    for shared in (matrix, matrix_of_rest, steady):
+        if shared is not None:
+            shared.setflags(write=False)
+    return _BlockForm(length, matrix, matrix_of_rest, steady)
+
+
 class _Part:
     """Blocks of one length. `now` holds [x; s] and `then` takes [y; s']; then they swap."""
 
-    def __init__(
-        self, sos: NDArray[np.float64], n: int, n_channels: int, basis: NDArray[Any]
-    ) -> None:
+    def __init__(self, matrix: NDArray[np.float64], n: int, n_channels: int) -> None:
         self._n = n
-        self._matrix = _block_matrix(sos, n, basis)
-        self._now = np.zeros((n + 2 * len(sos), n_channels))
+        self._matrix = matrix
+        self._now = np.zeros((len(matrix), n_channels))
         self._then = np.zeros_like(self._now)
 
     @property
@@ -189,13 +223,20 @@ def butterworth(
     Mismatch
         The edges do not fit below half the sampling rate.
     """
-    from scipy.signal import butter
-
     if edges_hz[-1] >= rate_hz / 2:
         raise Mismatch(
             f"a {kind} up to {edges_hz[-1]:g} Hz needs more than {2 * edges_hz[-1]:g} samples a "
             f"second; the signal has {rate_hz:g} Hz"
         )
+    return _designed(kind, edges_hz, order, rate_hz).copy()
+
+
+@lru_cache(maxsize=256)
+def _designed(
+    kind: str, edges_hz: tuple[float, ...], order: int, rate_hz: float
+) -> NDArray[np.float64]:
+    from scipy.signal import butter
+
     edges = edges_hz if len(edges_hz) > 1 else edges_hz[0]
     sos: Any = butter(order, edges, kind, fs=rate_hz, output="sos")
     return np.ascontiguousarray(sos, dtype=np.float64)

@@ -65,3 +65,12 @@ def test_an_offset_makes_no_transient() -> None:
 def test_an_edge_above_half_the_rate_is_refused_with_both_values() -> None:
     with pytest.raises(Mismatch, match=r"up to 130 Hz needs more than 260.*has 250 Hz"):
         butterworth("bandpass", (8.0, 130.0), 4, 250.0)
+
+
+def test_after_a_gap_nothing_is_designed_anew(monkeypatch):
+    design = "bandpass", (7.0, 31.0), 3, 250.0
+    x = np.random.default_rng(0).standard_normal((100, 2))
+    before = SosFilter(butterworth(*design), 100, 2)(x).copy()
+    for name in ("butter", "sosfilt", "sosfilt_zi"):
+        monkeypatch.delattr(f"scipy.signal.{name}")
+    np.testing.assert_array_equal(SosFilter(butterworth(*design), 100, 2)(x), before)
