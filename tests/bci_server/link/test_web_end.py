@@ -167,20 +167,24 @@ def test_silence_is_told_once_and_again_after_the_next_message(tmp_path):
 
 
 def test_answers_break_no_silence(tmp_path):
-    """A thread beside a loop that hangs may answer: an effector is to know in time all the same."""
+    """A thread beside a loop that hangs may answer: what holds then is what was told."""
 
     async def scene():
-        async with Bench(tmp_path) as bench:
-            engine = await bench.peer()
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+        async with Bench(tmp_path / "one") as bench, Bench(tmp_path / "two") as other:
+            engine, beside = await bench.peer(), await other.peer()
             engine.say(RUNNING)
-            async with asyncio.timeout(10):
-                while bench.heard.told.qsize() < 3:
-                    call = asyncio.create_task(bench.link.call(Mark(label="a"), timeout_s=10))
-                    engine.say(Answer(call=(await engine.hear()).call, ok=True))
-                    await call
             told = [await bench.heard.next() for _ in range(3)]
             assert told == ["connected", RUNNING, "silent"]
-            engine.close()
+            call = asyncio.create_task(bench.link.call(Mark(label="a"), timeout_s=10))
+            engine.say(Answer(call=(await engine.hear()).call, ok=True))
+            assert (await call).ok
+            beside.say(Heartbeat())  # as old as the answer, when it has been silent for too long
+            assert [await other.heard.next() for _ in range(2)] == ["connected", "silent"]
+            assert bench.heard.told.empty()
+            for peer in (engine, beside):
+                peer.close()
 
     asyncio.run(scene())
 
