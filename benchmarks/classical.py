@@ -8,9 +8,10 @@ all rows of the test part at once.
     python benchmarks/classical.py imagery velocity     # some
     python benchmarks/classical.py imagery --controls   # with labels permuted, truth turned by 50 s
 
-Problems: powers, imagery (EEGMMI S001, imagined fists or feet, each run by the other), p300 (Muse
-headband, session 1 → 2), direction (eight reaches from spikes), velocity and reaches (hand from
-spikes), position (the same, where it is). Recordings are read from ../shared/data, or
+Problems: powers, imagery (EEGMMI S001, imagined fists or feet, each run by the other), electrodes
+(the same, all 64 of them, by both metrics of coordinates, and executed, and left or right), p300
+(Muse headband, session 1 → 2), direction (eight reaches from spikes), velocity and reaches (hand
+from spikes), position (the same, where it is). Recordings are read from ../shared/data, or
 BCI_TEST_DATA.
 """
 
@@ -73,13 +74,18 @@ def through(session: Session, *stages: Any) -> Session:
     return replace(session, pipeline=replace(session.pipeline, stages=Chain(stages)))
 
 
-def imagined(session: Session, recipes: Sequence[Recipe]) -> Problem:
-    """Return imagined fists or feet, one run by the other."""
-    one, other = (
-        [Recording(str(DATA / "eegmmi_s001" / f"S001R{n}.edf"), speed=math.inf, chunk_s=1.0)]
-        for n in ("06", "10")
-    )
-    return Problem(session, [(one, other), (other, one)], recipes)
+def by_each_other(session: Session, recipes: Sequence[Recipe], *pairs: tuple[str, str]) -> Problem:
+    """Return pairs of runs of EEGMMI, the one of a pair by the other."""
+
+    def run(number: str) -> list[Recording]:
+        path = DATA / "eegmmi_s001" / f"S001R{number}.edf"
+        return [Recording(str(path), speed=math.inf, chunk_s=1.0)]
+
+    ways = [way for one, other in pairs for way in ((one, other), (other, one))]
+    return Problem(session, [(run(fit), run(rest)) for fit, rest in ways], recipes)
+
+
+IMAGINED, EXECUTED, LEFT_RIGHT = ("06", "10"), ("05", "09"), ("04", "08")
 
 
 def powers(folder: Path) -> Problem:
@@ -90,7 +96,8 @@ def powers(folder: Path) -> Problem:
     kinds = "lda logistic naive_bayes tree forest boosting perceptron mlp"
     recipes: list[Recipe] = [(kind, {}) for kind in kinds.split()]
     extra: list[Recipe] = [("forest", {"thresholds": "random"})]
-    return imagined(session, [*recipes, *extra, ("svm", {}), ("svm", {"kernel": "rbf"})])
+    recipes += [*extra, ("svm", {}), ("svm", {"kernel": "rbf"})]
+    return by_each_other(session, recipes, IMAGINED)
 
 
 def imagery(folder: Path) -> Problem:
@@ -98,7 +105,16 @@ def imagery(folder: Path) -> Problem:
     recipes: list[Recipe] = [("tangent_space", {}), ("csp", {})]
     for kind in ("mdm", "fgmdm"):
         recipes += [(kind, {}), (kind, {"metric": "logeuclid"})]
-    return imagined(load_session(SESSIONS / "motor_imagery.toml"), recipes)
+    return by_each_other(load_session(SESSIONS / "motor_imagery.toml"), recipes, IMAGINED)
+
+
+def electrodes(folder: Path) -> Problem:
+    """Return imagery by covariances of all electrodes."""
+    session = load_session(SESSIONS / "motor_imagery.toml")
+    session = replace(session, pipeline=replace(session.pipeline, channels=()))
+    kinds, metrics = ("tangent_space", "mdm", "fgmdm"), ("riemann", "logchol")
+    recipes: list[Recipe] = [(kind, {"metric": metric}) for kind in kinds for metric in metrics]
+    return by_each_other(session, recipes, IMAGINED, EXECUTED, LEFT_RIGHT)
 
 
 def p300(folder: Path) -> Problem:
@@ -207,7 +223,8 @@ def direction(folder: Path) -> Problem:
 
 
 PROBLEMS: dict[str, Callable[[Path], Problem]] = {
-    f.__name__: f for f in (powers, imagery, p300, direction, velocity, reaches, position)
+    f.__name__: f
+    for f in (powers, imagery, electrodes, p300, direction, velocity, reaches, position)
 }
 
 

@@ -50,6 +50,8 @@ LONG_S = 10.0
 
 _FEW_EPOCHS: Mapping[str, Any] = {"epochs": 3}  # what a step costs is not learned
 
+_METRICS: Sequence[Mapping[str, Any]] = ({"metric": "riemann"}, {"metric": "logeuclid"})
+
 CODES = {"left": "0110101100100", "right": "0100110111010"}
 
 SETTINGS: Mapping[str, Sequence[Mapping[str, Any]]] = {
@@ -64,10 +66,10 @@ SETTINGS: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"decoder": Ridge(10), "by": "procrustes"},
     ],
     "falcon": [],  # what it takes is another package's
-    "mdm": [{}, {"metric": "logeuclid"}, {"metric": "logchol"}],
-    "tangent_space": [{}, {"metric": "logchol"}],
+    "mdm": [{}, *_METRICS],
+    "tangent_space": [{}, _METRICS[0]],
     "rcca": [{"codes": CODES, "code_rate_hz": 60.0, "filter_s": 0.034}],
-    "fgmdm": [{}, {"metric": "logeuclid"}, {"metric": "logchol"}],
+    "fgmdm": [{}, *_METRICS],
     "mlp_regression": [{"history": 10}],
     "ridge": [{}, {"history": 10}],
     "svm": [{}, {"kernel": "rbf"}],

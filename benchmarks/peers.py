@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from decoders.decoder import Training
 from decoders.numerics.spd import matrices
+from decoders.open_keys import chosen
 from decoders.rows.history import with_history
 
 __all__ = ["PEERS"]
@@ -35,7 +36,8 @@ def _classes(make: Callable[[Any], Any]) -> Callable[[Any, Training, Training], 
 
 def _covariances(make: Callable[[Any], Any]) -> Callable[[Any, Training, Training], Said]:
     def fitted(recipe: Any, training: Training, test: Training) -> Said:
-        model = make(recipe).fit(matrices(training.features), training.targets)
+        model = make(chosen(recipe, training.signal))
+        model.fit(matrices(training.features), training.targets)
         return np.asarray(model.predict_proba(matrices(test.features))), test.targets
 
     return fitted

@@ -31,6 +31,7 @@ from decoders.deciding.uncued import BOUND, Heard
 from decoders.decoder import Decoder, Decoding, Weights
 from decoders.describe import describe, describe_pipeline, differences
 from decoders.lost_channels import Others
+from decoders.open_keys import as_fitted
 from decoders.pipeline import Pipeline, Run, StartDecoding
 from decoders.stage import Mismatch
 from decoders.storage import ArtifactError, read_folder, write_folder
@@ -164,6 +165,7 @@ class Artifact:
             The stream or the session file does not fit the model.
         """
         self.check(signal, pipeline, decoder)
+        decoder = as_fitted(decoder, self.decoder)
         picked = replace(pipeline, channels=self.signal.channels)
         stopping, others = self.stopping if pipeline.stop_error else None, Others.of(self.weights)
         if pipeline.adaptation is None:
@@ -185,7 +187,8 @@ class Artifact:
 
     def starter(self, decoder: Decoder) -> StartDecoding:
         """Return what starts `decoder` with these weights."""
-        return lambda features: decoder.start(features, self.labels, self.unit, self.weights)
+        recipe = as_fitted(decoder, self.decoder)
+        return lambda features: recipe.start(features, self.labels, self.unit, self.weights)
 
     def _starter(self, pipeline: Pipeline, decoder: Decoder) -> StartDecoding:
         """Return what starts `decoder`, calibrated and listened to as the session wants it."""
@@ -225,7 +228,8 @@ class Artifact:
                 f"the model was fitted through the stages {_kinds(fitted)}; the session has "
                 f"{_kinds(stages)}"
             )
-        for was, is_now in [*zip(fitted, stages, strict=True), (self.decoder, describe(decoder))]:
+        own = describe(as_fitted(decoder, self.decoder))
+        for was, is_now in [*zip(fitted, stages, strict=True), (self.decoder, own)]:
             if changed := differences(was, is_now):
                 raise Mismatch(
                     f"the model was fitted with other settings of {was['kind']}: "

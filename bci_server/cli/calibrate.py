@@ -122,7 +122,7 @@ def calibrate(
     model.save(folder, replace=replace)
     if checkpoints.exists():
         shutil.rmtree(checkpoints)
-    summary = _summary(folder, model)
+    summary = _summary(folder, model, described)
     write_json(summary) if as_json else _show(summary)
 
 
@@ -149,11 +149,14 @@ def _fit(
     )
 
 
-def _summary(folder: Path, model: Artifact) -> dict[str, Any]:
+def _summary(folder: Path, model: Artifact, described: Session) -> dict[str, Any]:
+    from decoders.open_keys import choices
+
     return {
         "model": str(folder),
         "hash": model.hash,
         "decoder": dict(model.decoder),
+        "chosen": choices(described.decoder, model.decoder),
         "signal": {
             "rate_hz": model.signal.rate_hz,
             "channels": list(model.signal.channels),
@@ -171,10 +174,12 @@ def _show(summary: dict[str, Any]) -> None:
 
     console = results()
     signal, decoder = summary["signal"], summary["decoder"]
+    chosen = ", ".join(f"{key} = {value}" for key, value in summary["chosen"].items())
     console.print(
         Text(
-            f"{summary['model']}: {decoder['kind']} {summary['hash']}, fitted on "
-            f"{len(signal['channels'])} channels at {signal['rate_hz']:g} Hz; says "
+            f"{summary['model']}: {decoder['kind']} {summary['hash']}"
+            + (f" ({chosen})" if chosen else "")
+            + f", fitted on {len(signal['channels'])} channels at {signal['rate_hz']:g} Hz; says "
             f"{', '.join(summary['labels'])}"
             + (f"; tuned from {summary['parent']}" if summary["parent"] else "")
         )

@@ -27,6 +27,7 @@ from decoders.decoder import Decoder, Training, Tunable, Weights
 from decoders.describe import describe, describe_pipeline
 from decoders.gathering import Gathered, Progress, gather, same_source
 from decoders.lost_channels import LostChannels
+from decoders.open_keys import as_fitted, chosen
 from decoders.pipeline import Pipeline
 from decoders.speech.held_out_scores import fit_and_score
 from decoders.stage import Mismatch
@@ -127,6 +128,10 @@ def fitted(
     picked = same_source(gathered)
     fewest = FEWEST_TRIALS if parent is None else 0
     training = training_of(gathered, pipeline, decoder, target, sessions, fewest)
+    if parent is None:
+        decoder = chosen(decoder, training.signal)
+    else:
+        decoder = as_fitted(decoder, parent.decoder)
     fit = _fitting(decoder, checkpoints, progress)
     if parent is not None:
         fit = _tuning(decoder, pipeline, training, parent)

@@ -16,6 +16,7 @@ from decoders.alignment.scaling import Scaling
 from decoders.alignment.stable_latents import StableLatents
 from decoders.classifying.linear import check_width
 from decoders.decoder import Decoder, Decoding, Moment, Training, Weights
+from decoders.open_keys import chosen
 from decoders.output import Output
 from devices.signal import Chunk, Signal
 
@@ -61,6 +62,10 @@ class Aligned:
     def task(self) -> Literal["classes", "continuous", "speech"]:
         """What the decoder behind it says."""
         return self.decoder.task
+
+    def chosen(self, signal: Signal) -> Aligned:
+        """Return it with what the decoder behind it leaves open as suits what that is given."""
+        return replace(self, decoder=chosen(self.decoder, self._alignment.signal(signal)))
 
     def fit(self, training: Training) -> Weights:
         """Fit the maps, and the decoder to what they give."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from decoders.numerics.spd import (
     Logarithm,
     LogCholesky,
     check_metric,
+    coordinates_for,
     inverse_root,
     matrices,
     n_triangle,
@@ -61,17 +62,26 @@ class Fgmdm:
     ----------
     metric
         ``"riemann"``, ``"logeuclid"`` or ``"logchol"``, of means, distances and the tangent space.
+        ``"auto"``: ``riemann`` up to 32 channels, ``logchol`` for more.
     """
 
     task: ClassVar[Literal["classes"]] = "classes"
 
-    metric: Literal["riemann", "logeuclid", "logchol"] = "riemann"
+    metric: Literal["auto", "riemann", "logeuclid", "logchol"] = "auto"
 
     def __post_init__(self) -> None:
-        check_metric(self.metric, ("riemann", "logeuclid", "logchol"))
+        check_metric(self.metric, ("auto", "riemann", "logeuclid", "logchol"))
+
+    def chosen(self, signal: Signal) -> Fgmdm:
+        """Return it with the metric that rows of `signal` are decoded in time with."""
+        if self.metric != "auto":
+            return self
+        return replace(self, metric=coordinates_for(signal.n_channels))
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
+        if self.metric == "auto":
+            return self.chosen(training.signal).fit(training)
         check_classes(training)
         rows, space = self._tangents(matrices(training.features))
         w = _directions(rows, training)
@@ -86,6 +96,8 @@ class Fgmdm:
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
     ) -> Decoding:
         """Start a run."""
+        if self.metric == "auto":
+            return self.chosen(signal).start(signal, labels, unit, weights)
         check_width(signal.n_channels, n_triangle(weights["directions"].shape[1]))
         if "means" in weights:
             if self.metric != "logchol":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from decoders.numerics.spd import (
     LogCholesky,
     Unfolding,
     check_metric,
+    coordinates_for,
     inverse_root,
     matrices,
     n_triangle,
@@ -45,18 +46,27 @@ class Mdm:
     Parameters
     ----------
     metric
-        ``"riemann"``, ``"logeuclid"`` or ``"logchol"``.
+        ``"riemann"``, ``"logeuclid"`` or ``"logchol"``. ``"auto"``: ``riemann`` up to 32
+        channels, ``logchol`` for more.
     """
 
     task: ClassVar[Literal["classes"]] = "classes"
 
-    metric: Literal["riemann", "logeuclid", "logchol"] = "riemann"
+    metric: Literal["auto", "riemann", "logeuclid", "logchol"] = "auto"
 
     def __post_init__(self) -> None:
-        check_metric(self.metric, ("riemann", "logeuclid", "logchol"))
+        check_metric(self.metric, ("auto", "riemann", "logeuclid", "logchol"))
+
+    def chosen(self, signal: Signal) -> Mdm:
+        """Return it with the metric that rows of `signal` are decoded in time with."""
+        if self.metric != "auto":
+            return self
+        return replace(self, metric=coordinates_for(signal.n_channels))
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
+        if self.metric == "auto":
+            return self.chosen(training.signal).fit(training)
         check_classes(training)
         full = matrices(training.features)
         classes = [full[training.targets == k] for k in range(len(training.labels))]
@@ -72,6 +82,8 @@ class Mdm:
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
     ) -> Decoding:
         """Start a run."""
+        if self.metric == "auto":
+            return self.chosen(signal).start(signal, labels, unit, weights)
         if self.metric == "riemann":
             check_width(signal.n_channels, n_triangle(weights["whitening"].shape[1]))
             return Classification(labels, _Riemann(weights))

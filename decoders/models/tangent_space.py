@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -21,6 +21,7 @@ from decoders.numerics.spd import (
     Logarithm,
     LogCholesky,
     check_metric,
+    coordinates_for,
     inverse_root,
     matrices,
     n_triangle,
@@ -50,21 +51,30 @@ class TangentSpace:
     c
         Inverse of the strength of the L2 regularisation.
     metric
-        ``"riemann"`` or ``"logchol"``, of the coordinates; the mean is Riemann's.
+        ``"riemann"`` or ``"logchol"``, of the coordinates; the mean is Riemann's. ``"auto"``:
+        ``riemann`` up to 32 channels, ``logchol`` for more.
     """
 
     task: ClassVar[Literal["classes"]] = "classes"
 
     c: float = 1.0
-    metric: Literal["riemann", "logchol"] = "riemann"
+    metric: Literal["auto", "riemann", "logchol"] = "auto"
 
     def __post_init__(self) -> None:
-        check_metric(self.metric, ("riemann", "logchol"))
+        check_metric(self.metric, ("auto", "riemann", "logchol"))
         if not self.c > 0:
             raise ValueError(f"c must be positive, not {self.c}")
 
+    def chosen(self, signal: Signal) -> TangentSpace:
+        """Return it with the metric that rows of `signal` are decoded in time with."""
+        if self.metric != "auto":
+            return self
+        return replace(self, metric=coordinates_for(signal.n_channels))
+
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
+        if self.metric == "auto":
+            return self.chosen(training.signal).fit(training)
         from sklearn.linear_model import LogisticRegression
 
         check_classes(training)
@@ -80,6 +90,8 @@ class TangentSpace:
         See `decoders.classifying.prior`. The space moves with the session when `recentre` comes
         before.
         """
+        if self.metric == "auto":
+            return self.chosen(training.signal).tune(training, weights)
         full = matrices(training.features)
         check_width(training.features.shape[1], n_triangle(len(weights["whitening"])))
         rows = self._rows(full, np.asarray(weights["whitening"], np.float64))
@@ -89,6 +101,8 @@ class TangentSpace:
         self, signal: Signal, labels: tuple[str, ...], unit: str, weights: Weights
     ) -> Decoding:
         """Start a run."""
+        if self.metric == "auto":
+            return self.chosen(signal).start(signal, labels, unit, weights)
         whitening = np.ascontiguousarray(weights["whitening"], np.float64)
         n = len(whitening)
         check_width(signal.n_channels, n_triangle(n))

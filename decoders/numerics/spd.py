@@ -25,6 +25,7 @@ __all__ = [
     "Metric",
     "Unfolding",
     "check_metric",
+    "coordinates_for",
     "inverse_root",
     "matrices",
     "n_triangle",
@@ -42,6 +43,10 @@ _TINY = np.finfo(np.float64).tiny
 _LEAST = 1e-12
 """The least eigenvalue that counts, as a share of the greatest."""
 
+_MOST_EIGENVECTORS = 32
+"""Up to so many channels a step with eigenvectors takes well below a millisecond, on slower cores
+too: see docs/classical.md."""
+
 
 def check_metric(metric: str, known: Sequence[str] = ("riemann", "logeuclid")) -> None:
     """Refuse a metric that there is not.
@@ -54,6 +59,11 @@ def check_metric(metric: str, known: Sequence[str] = ("riemann", "logeuclid")) -
     if metric not in known:
         choice = " or ".join(f'"{name}"' for name in known)
         raise ValueError(f"metric must be {choice}, not {metric!r}")
+
+
+def coordinates_for(n_values: int) -> Literal["riemann", "logchol"]:
+    """Return the metric whose coordinates a step has time for, of matrices of so many values."""
+    return "riemann" if order(n_values) <= _MOST_EIGENVECTORS else "logchol"
 
 
 def n_triangle(n: int) -> int:

@@ -1,6 +1,7 @@
 """``bci calibrate``: from recordings to a model on disk."""
 
 import json
+import re
 from pathlib import Path
 
 from typer.testing import CliRunner, Result
@@ -25,6 +26,7 @@ def test_it_writes_a_model_and_says_how_good_it_is(
     model = Artifact.load(tmp_path / "fitted")
     assert said["hash"] == model.hash
     assert said["decoder"]["kind"] == "tangent_space"
+    assert said["chosen"] == {"metric": "riemann"} == {"metric": said["decoder"]["metric"]}
     assert said["signal"] == {"rate_hz": 250.0, "channels": ["C3", "Cz", "C4"], "unit": "uV"}
     assert said["labels"] == ["left", "right"]
     assert said["metrics"]["n"] >= 20
@@ -46,7 +48,7 @@ def test_the_session_names_the_model_and_none_is_overwritten_unasked(
 ) -> None:
     result = run(session_file, recordings[0])
     assert result.exit_code == Exit.OK, result.output
-    assert "tangent_space" in result.stdout
+    assert re.search(r"tangent_space \w{12} \(metric = riemann\), fitted on", result.stdout)
     assert "accuracy" in result.stdout
     assert (session_file.parent / "model" / "manifest.json").exists()
     again = run(session_file, recordings[0])
