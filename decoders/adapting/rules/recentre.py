@@ -12,12 +12,10 @@ from decoders.adapting.adaptation import Ground, Learner, Lesson, Seen, State
 from decoders.adapting.aligner import ALIGNMENT
 from decoders.decoder import Weights
 from decoders.numerics.spd import inverse_root, order, symmetric_index
+from decoders.numerics.tangent import riemannian_mean
 from decoders.stage import Mismatch
 
 __all__ = ["Recentre"]
-
-_MOST_STEPS = 50
-_CLOSE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class Recentre:
         Mismatch
             The model knows no mean covariance.
         """
-        whitening = ground.weights.get("whitening")
+        whitening = ground.weights.get("whitening", ground.weights.get("reference"))
         if whitening is None:
             raise Mismatch(
                 "recentre wants a model that knows its mean covariance: tangent_space or mdm"
@@ -83,7 +81,7 @@ class _Running:
     def __init__(self, recipe: Recentre, ground: Ground, whitening: NDArray[np.float64]) -> None:
         self._recipe = recipe
         means = np.asarray(np.linalg.inv(whitening @ whitening), np.float64)
-        self._home: NDArray[np.float64] = means if means.ndim == 2 else _mean(means)
+        self._home: NDArray[np.float64] = means if means.ndim == 2 else riemannian_mean(means)
         self._home_root = _power(self._home, 0.5)
         self._index = symmetric_index(len(self._home))
         self._mean: NDArray[np.float64] = self._home.copy()
@@ -134,20 +132,3 @@ def _power(matrix: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
     values, vectors = np.linalg.eigh(matrix)
     values = np.maximum(values, np.finfo(np.float64).tiny)
     return np.asarray((vectors * values**exponent) @ vectors.T)
-
-
-def _mean(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the Riemannian mean of (n, k, k) matrices (Moakher, SIAM J. Matrix Anal. 26, 2005)."""
-    mean = matrices.mean(axis=0)
-    for _ in range(_MOST_STEPS):
-        values, vectors = np.linalg.eigh(mean)
-        root = (vectors * np.sqrt(values)) @ vectors.T
-        inverse = (vectors / np.sqrt(values)) @ vectors.T
-        values, vectors = np.linalg.eigh(inverse @ matrices @ inverse)
-        logs = (vectors * np.log(values)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-        step = logs.mean(axis=0)
-        values, vectors = np.linalg.eigh(step)
-        mean = root @ ((vectors * np.exp(values)) @ vectors.T) @ root
-        if np.abs(step).max() < _CLOSE:
-            break
-    return np.asarray(mean)

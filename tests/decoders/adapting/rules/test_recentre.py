@@ -72,7 +72,13 @@ DRIFT = np.array([[1.8, 0.6, 0.0], [0.0, 0.5, 0.3], [0.2, 0.0, 1.2]])
 
 @pytest.mark.parametrize(
     ("decoder", "metric"),
-    [(TangentSpace(), "riemann"), (TangentSpace(), "euclid"), (Mdm(), "riemann")],
+    [
+        (TangentSpace(), "riemann"),
+        (TangentSpace(), "euclid"),
+        (TangentSpace(metric="logchol"), "riemann"),
+        (Mdm(), "riemann"),
+        (Mdm("logchol"), "riemann"),
+    ],
 )
 def test_after_a_drift_of_the_electrodes_it_finds_back_without_labels(decoder, metric):
     model = fitted(decoder)
