@@ -22,11 +22,12 @@ from pathlib import Path
 import numpy as np
 
 from bci_server.recording.file import RecordingFile
-from bci_server.recording.items import Content, Fed, Said
+from bci_server.recording.items import Content, Said
 from decoders.output import Prediction
 from devices.clock import MONOTONIC
 from devices.recording.checked_file import CheckedFile
 from devices.recording.checksums import sidecar_of
+from devices.recording.recorded import Turn
 from devices.signal import Marker, Signal
 
 _RATE_HZ, _N_CHANNELS, _CHUNK = 1000.0, 64, 20
@@ -44,7 +45,7 @@ def make_recording(path: Path, n_bytes: int) -> None:
         times = 1000.0 + np.arange(first, first + _CHUNK) / _RATE_HZ
         received_s = float(times[-1]) + 0.002
         cues = (Marker(float(times[0]), "go"),) if first % 5000 == 0 else ()
-        recording.write(Fed(first, values, times, None, False, received_s, cues))
+        recording.write(Turn(first, values, times, None, False, received_s, cues))
         first += _CHUNK
         if first % 100 == 0:
             recording.write(Said(first - 1, float(times[-1]), said, ()))

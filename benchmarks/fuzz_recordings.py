@@ -29,7 +29,7 @@ import numpy as np
 
 from bci_server.config import BadSession
 from bci_server.recording.file import RecordingFile
-from bci_server.recording.items import Content, Fed, Said
+from bci_server.recording.items import Content, Said
 from bci_server.replay import recorded_session
 from decoders.artifact import ArtifactError
 from decoders.decoder import Event
@@ -40,7 +40,7 @@ from devices.clock import MONOTONIC
 from devices.device import Device, DeviceError, EndOfStream
 from devices.recording.checked_file import CheckedFile
 from devices.recording.checksums import Chain, sidecar_of
-from devices.recording.recorded import Recorded
+from devices.recording.recorded import Recorded, Turn
 from devices.recording.recover import recover
 from devices.recording.verify import verify
 from devices.recording.xdf_chunks import DamagedChunk, walk
@@ -70,7 +70,7 @@ def ours(path: Path) -> None:
         marks = (Event(first, "hit", "client"),) if first % 40 == 0 else ()
         values = rng.normal(0, 1, (10, 3)).astype(np.float32)
         received_s = float(times[-1]) + 0.01
-        recording.write(Fed(first, values, times, times + 1e3, False, received_s, markers, marks))
+        recording.write(Turn(first, values, times, times + 1e3, False, received_s, markers, marks))
         said = (Prediction(("a", "b"), (0.5, 0.5)),)
         recording.write(Said(first + 9, float(times[-1]), said, ()))
     recording.end(8.0, "ended", "")

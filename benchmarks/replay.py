@@ -31,7 +31,7 @@ from threadpoolctl import threadpool_limits
 
 from bci_server.config import Session, parse_session
 from bci_server.recording.file import RecordingFile
-from bci_server.recording.items import Content, Fed
+from bci_server.recording.items import Content
 from bci_server.replay import feed, passes
 from bci_server.scheduling import raise_priority
 from decoders.artifact import Artifact
@@ -43,7 +43,7 @@ from decoders.stage import Chain
 from devices.adapters.replay import Replay, ReplayStream
 from devices.clock import MONOTONIC, Clock, ManualClock
 from devices.recording.checked_file import CheckedFile
-from devices.recording.recorded import Recorded
+from devices.recording.recorded import Recorded, Turn
 from devices.signal import Signal
 
 _RATE_HZ, _N_CHANNELS, _CHUNK = 250.0, 64, 5
@@ -80,7 +80,7 @@ def make_recording(path: Path, minutes: float) -> Signal:
         times = 100.0 + np.arange(first, first + _CHUNK) / _RATE_HZ
         values = rng.standard_normal((_CHUNK, _N_CHANNELS), np.float32)
         last_s = max(last_s, float(times[-1]) + float(rng.uniform(0.001, 0.011)))
-        recording.write(Fed(first, values, times, None, False, last_s))
+        recording.write(Turn(first, values, times, None, False, last_s))
     recording.end(last_s, "ended", "")
     return signal
 

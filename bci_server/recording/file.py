@@ -27,7 +27,6 @@ import numpy as np
 
 from bci_server.recording.items import (
     Content,
-    Fed,
     Further,
     FurtherOffset,
     Item,
@@ -40,6 +39,7 @@ from bci_server.wire import CommandMessage, StatusMessage
 from decoders.decoder import Event
 from decoders.transcript import Transcript, plain_number
 from devices.recording.checked_file import CheckedFile
+from devices.recording.recorded import Turn
 from devices.recording.xdf_chunks import parse_header
 from devices.recording.xdf_writer import XdfStream, XdfWriter
 from devices.signal import Marker
@@ -215,7 +215,7 @@ class RecordingFile:
 
     def _write(self, item: Item, line: str) -> None:
         match item:
-            case Fed():
+            case Turn():
                 self._write_fed(item)
             case Said():
                 self._write_said(item, line)
@@ -238,14 +238,14 @@ class RecordingFile:
             case Lost():
                 self._write_lost(item)
 
-    def _write_fed(self, fed: Fed) -> None:
+    def _write_fed(self, fed: Turn) -> None:
         stamps = fed.times if fed.sender_times is None else fed.sender_times
         self._xdf.write(self._signal, fed.values, stamps)
         if self._times is not None:
             self._xdf.write(self._times, fed.times[:, None], stamps)
         self._write_markers((*fed.markers, *self._markers_of(fed)))
-        if fed.markers or fed.marks:
-            document = {"first": fed.first, "markers": fed.markers, "events": fed.marks}
+        if fed.markers or fed.events:
+            document = {"first": fed.first, "markers": fed.markers, "events": fed.events}
             self._say(self._feed, fed.received_s, document)
         self._row[0] = fed.first, len(fed.times), fed.gap, fed.received_s
         self._xdf.write(self._chunks, self._row, self._row[0, 3:])
@@ -256,19 +256,19 @@ class RecordingFile:
         labels = [m.label for m in markers]
         self._xdf.write_texts(self._markers, labels, [m.time_s for m in markers])
 
-    def _markers_of(self, fed: Fed) -> tuple[Marker, ...]:
+    def _markers_of(self, fed: Turn) -> tuple[Marker, ...]:
         """Return what clients marked, for readers that know markers only."""
         period_s = 1.0 / self._content.signal.rate_hz
         first_s = float(fed.times[0])
         return tuple(
             Marker(first_s + (e.sample - fed.first) * period_s, e.label)
-            for e in fed.marks
+            for e in fed.events
             if e.kind == "marker"
         )
 
     def _write_lost(self, lost: Lost) -> None:
         self._write_markers(lost.markers)
-        about = {"first": lost.first, "n": lost.n_samples, "why": lost.why, "events": lost.marks}
+        about = {"first": lost.first, "n": lost.n_samples, "why": lost.why, "events": lost.events}
         self._say(self._log, lost.time_s, {"log": "lost", **about})
 
     def _write_said(self, said: Said, line: str) -> None:

@@ -13,10 +13,11 @@ from bci_server.wire import CommandMessage, StatusMessage
 from decoders.decoder import Event
 from decoders.output import Output
 from devices.raw_streams import RawChunk
+from devices.recording.recorded import Turn
 from devices.recording.xdf_writer import Format
 from devices.signal import Marker, Signal
 
-__all__ = ["Content", "Fed", "Further", "FurtherOffset", "Item", "Lost", "Said", "Truth"]
+__all__ = ["Content", "Further", "FurtherOffset", "Item", "Lost", "Said", "Truth"]
 
 
 @dataclass(frozen=True)
@@ -52,36 +53,6 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Fed:
-    """What one turn of the loop fed to the decoder.
-
-    Parameters
-    ----------
-    first
-        Index of the chunk's first sample, counted from the first of the run.
-    values, times
-        (n, n_channels) and (n,) float64, as the decoder saw them.
-    sender_times
-        (n,) float64, the sender's own stamps; None where there are none.
-    gap
-        Samples are missing before.
-    received_s
-        When they came.
-    markers, marks
-        What went in with them.
-    """
-
-    first: int
-    values: NDArray[np.generic]
-    times: NDArray[np.float64]
-    sender_times: NDArray[np.float64] | None
-    gap: bool
-    received_s: float
-    markers: tuple[Marker, ...] = ()
-    marks: tuple[Event, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Said:
     """What came of one block: see `decoders.pipeline.Decoded`."""
 
@@ -111,7 +82,7 @@ class Lost:
     time_s: float
     why: str
     markers: tuple[Marker, ...] = ()
-    marks: tuple[Event, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +102,4 @@ class FurtherOffset:
     offset_s: float
 
 
-Item = Fed | Said | Truth | Lost | StatusMessage | CommandMessage | Further | FurtherOffset
+Item = Turn | Said | Truth | Lost | StatusMessage | CommandMessage | Further | FurtherOffset

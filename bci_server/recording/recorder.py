@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bci_server.recording.disk_watch import DiskWatch
-from bci_server.recording.items import Content, Fed, Item, Said, Truth
+from bci_server.recording.items import Content, Item, Said, Truth
 from bci_server.recording.loss import MOST_WAITING, Loss
 from bci_server.recording.names import Record, create_file
 from bci_server.recording.ring import Ring
@@ -32,6 +32,7 @@ from decoders.pipeline import Decoded
 from devices.clock import Clock
 from devices.device import DeviceError
 from devices.recording.checked_file import CheckedFile
+from devices.recording.recorded import Turn
 from devices.recording.xdf_format import DTYPES
 from devices.signal import Chunk, Marker
 
@@ -149,7 +150,7 @@ class Recorder:
         at = 8 * n * n_rows
         values = piece[at : at + size].view(self._dtype).reshape(n, width)
         values[:] = chunk.values
-        self._hand_over(Fed(first, values, times, own, chunk.gap, received_s, markers, marks))
+        self._hand_over(Turn(first, values, times, own, chunk.gap, received_s, markers, marks))
         if truth is not None:
             self._hand_over(Truth(truth.times.copy(), truth.values.astype(np.float32)))
 

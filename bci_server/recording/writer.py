@@ -14,7 +14,7 @@ import numpy as np
 
 from bci_server.recording.file import RecordingFile
 from bci_server.recording.further_streams import FurtherStreams
-from bci_server.recording.items import Content, Fed, Item, Lost
+from bci_server.recording.items import Content, Item, Lost
 from bci_server.recording.loss import Loss
 from bci_server.recording.names import Record
 from bci_server.recording.state import Alarm, RecordingRefused, alarm_of, refused
@@ -22,6 +22,7 @@ from devices.clock import Clock
 from devices.device import DeviceError
 from devices.raw_streams import open_raw_streams
 from devices.recording.checked_file import CheckedFile
+from devices.recording.recorded import Turn
 
 __all__ = ["RecordingWriter"]
 
@@ -189,9 +190,9 @@ class RecordingWriter:
 
     def _skip(self, recording: RecordingFile, item: Item) -> None:
         recording.skip(item)
-        if not isinstance(item, Fed | Lost):
+        if not isinstance(item, Turn | Lost):
             return
-        n = len(item.times) if isinstance(item, Fed) else item.n_samples
-        self._loss.add(item.first, n, item.markers, item.marks)
-        self.n_lost += n if isinstance(item, Fed) else 0  # else counted when it came
+        n = len(item.times) if isinstance(item, Turn) else item.n_samples
+        self._loss.add(item.first, n, item.markers, item.events)
+        self.n_lost += n if isinstance(item, Turn) else 0  # else counted when it came
         self.has_lost = True

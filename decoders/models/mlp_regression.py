@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from decoders.classifying.linear import check_width
-from decoders.decoder import Decoding, Moment, Training, Weights
+from decoders.decoder import Decoding, Training, Weights
 from decoders.numerics.layers import Activation, Layers, check_shape, fit_layers, layer_weights
-from decoders.output import Meaning, Output, continuous
-from decoders.rows.history import History, with_history
+from decoders.output import Meaning
+from decoders.rows.history import History, OfHistory, with_history
 from decoders.stage import Mismatch
-from devices.signal import Chunk, Signal
+from devices.signal import Signal
 
 __all__ = ["MlpRegression"]
 
@@ -96,26 +96,17 @@ class MlpRegression:
     ) -> Decoding:
         """Start a run."""
         check_width(signal.n_channels * self.history, weights["weight_0"].shape[1])
-        return _Running(self, signal.n_channels, labels, unit, weights)
+        history = History(self.history, signal.n_channels)
+        return OfHistory(self.mode, labels, unit, history, _Network(weights, self.activation))
 
 
-class _Running:
-    def __init__(
-        self,
-        recipe: MlpRegression,
-        n_features: int,
-        labels: tuple[str, ...],
-        unit: str,
-        weights: Weights,
-    ) -> None:
-        self._mode, self._labels, self._unit = recipe.mode, labels, unit
-        self._layers = Layers(weights, recipe.activation)
+class _Network:
+    """Rows → what the layers make of them."""
+
+    def __init__(self, weights: Weights, activation: Activation) -> None:
+        self._layers = Layers(weights, activation)
         self._mean = np.asarray(weights["mean"], np.float64)
         self._scale = np.asarray(weights["scale"], np.float64)
-        self._history = History(recipe.history, n_features)
 
-    def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
-        if not len(chunk) or (rows := self._history.take(chunk.values)) is None:
-            return ()
-        values = self._layers(rows) * self._scale + self._mean
-        return (continuous(self._mode, self._labels, tuple(values.tolist()), self._unit),)
+    def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._layers(rows) * self._scale + self._mean

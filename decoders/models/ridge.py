@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.classifying.linear import check_width
-from decoders.decoder import Decoding, Moment, Training, Weights
-from decoders.output import Meaning, Output, continuous
-from decoders.rows.history import History, with_history
+from decoders.decoder import Decoding, Training, Weights
+from decoders.output import Meaning
+from decoders.rows.history import History, OfHistory, with_history
 from decoders.stage import Mismatch
-from devices.signal import Chunk, Signal
+from devices.signal import Signal
 
 __all__ = ["Ridge"]
 
@@ -104,29 +104,21 @@ class Ridge:
     ) -> Decoding:
         """Start a run."""
         check_width(signal.n_channels * self.history, weights["coef"].shape[1])
-        return _Running(self, signal.n_channels, labels, unit, weights)
+        history = History(self.history, signal.n_channels)
+        return OfHistory(self.mode, labels, unit, history, _Linear(weights))
 
 
-class _Running:
-    def __init__(
-        self,
-        recipe: Ridge,
-        n_features: int,
-        labels: tuple[str, ...],
-        unit: str,
-        weights: Weights,
-    ) -> None:
-        self._mode, self._labels, self._unit = recipe.mode, labels, unit
+class _Linear:
+    """Rows → values that are linear in them."""
+
+    def __init__(self, weights: Weights) -> None:
         self._coef = np.ascontiguousarray(weights["coef"], np.float64)
         self._intercept = np.asarray(weights["intercept"], np.float64)
-        self._history = History(recipe.history, n_features)
 
-    def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
-        if not len(chunk) or (rows := self._history.take(chunk.values)) is None:
-            return ()
+    def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         values = self._coef @ rows
         values += self._intercept
-        return (continuous(self._mode, self._labels, tuple(values.tolist()), self._unit),)
+        return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -10,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.classifying.linear import check_width
-from decoders.decoder import Decoding, Moment, Training, Weights
+from decoders.decoder import Decoding, Training, Weights
 from decoders.models.ridge import Ridge
-from decoders.output import Meaning, Output, continuous
-from decoders.rows.history import History, with_history
-from devices.signal import Chunk, Signal
+from decoders.output import Meaning
+from decoders.rows.history import History, OfHistory, with_history
+from devices.signal import Signal
 
 __all__ = ["WienerCascade"]
 
@@ -82,7 +81,8 @@ class WienerCascade:
     ) -> Decoding:
         """Start a run."""
         check_width(signal.n_channels * self.history, weights["coef"].shape[1])
-        return _Running(self, signal.n_channels, labels, unit, weights)
+        history = History(self.history, signal.n_channels)
+        return OfHistory(self.mode, labels, unit, history, _Cascade(weights))
 
 
 def _polynomial(u: NDArray[np.float64], y: NDArray[np.float64], degree: int) -> NDArray[np.float64]:
@@ -91,16 +91,10 @@ def _polynomial(u: NDArray[np.float64], y: NDArray[np.float64], degree: int) -> 
     return np.asarray(np.linalg.lstsq(powers, y, rcond=None)[0], np.float64)
 
 
-class _Running:
-    def __init__(
-        self,
-        recipe: WienerCascade,
-        n_features: int,
-        labels: tuple[str, ...],
-        unit: str,
-        weights: Weights,
-    ) -> None:
-        self._mode, self._labels, self._unit = recipe.mode, labels, unit
+class _Cascade:
+    """Rows → a polynomial of what is linear in them."""
+
+    def __init__(self, weights: Weights) -> None:
         # Standardising u is folded into the filter.
         coef, intercept, middle, scale = (
             np.asarray(weights[name], np.float64)
@@ -111,11 +105,8 @@ class _Running:
         self._lowest = np.asarray(weights["lowest"], np.float64)
         self._highest = np.asarray(weights["highest"], np.float64)
         self._powers = np.ascontiguousarray(np.asarray(weights["polynomial"], np.float64).T[::-1])
-        self._history = History(recipe.history, n_features)
 
-    def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
-        if not len(chunk) or (rows := self._history.take(chunk.values)) is None:
-            return ()
+    def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         u = self._coef @ rows
         u += self._intercept
         np.maximum(u, self._lowest, out=u)
@@ -124,4 +115,4 @@ class _Running:
         for power in self._powers[1:]:
             values *= u
             values += power
-        return (continuous(self._mode, self._labels, tuple(values.tolist()), self._unit),)
+        return values

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from decoders.decoder import Training
+from decoders.decoder import Moment, Training
+from decoders.output import Meaning, Output, continuous
+from devices.signal import Chunk
 
-__all__ = ["History", "with_history"]
+__all__ = ["History", "OfHistory", "with_history"]
 
 
 def with_history(
@@ -64,3 +68,35 @@ class History:
             return None
         begin = self._seen % history * self._n
         return self._flat[begin : begin + history * self._n]
+
+
+class OfHistory:
+    """The running state of a decoder whose values follow from the last rows alone.
+
+    Parameters
+    ----------
+    mode, labels, unit
+        Of the command.
+    history
+        The last rows.
+    values
+        Turns them, (history · n_features,), into one value a label.
+    """
+
+    def __init__(
+        self,
+        mode: Meaning,
+        labels: tuple[str, ...],
+        unit: str,
+        history: History,
+        values: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    ) -> None:
+        self._mode, self._labels, self._unit = mode, labels, unit
+        self._history, self._values = history, values
+
+    def __call__(self, chunk: Chunk, moment: Moment) -> Sequence[Output]:
+        """Return what the newest rows mean; nothing while they are too few."""
+        if not len(chunk) or (rows := self._history.take(chunk.values)) is None:
+            return ()
+        values = tuple(self._values(rows).tolist())
+        return (continuous(self._mode, self._labels, values, self._unit),)

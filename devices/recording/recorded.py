@@ -44,8 +44,8 @@ class Turn:
     ----------
     first
         Index of the chunk's first sample, counted from the first of the recorded run.
-    times, values
-        (n,) float64 and (n, n_channels), as the decoder saw them.
+    values, times
+        (n, n_channels) and (n,) float64, as the decoder saw them.
     sender_times
         (n,) float64, the sender's own stamps; None where there were none.
     gap
@@ -57,8 +57,8 @@ class Turn:
     """
 
     first: int
+    values: NDArray[Any]
     times: NDArray[np.float64]
-    values: NDArray[np.float32]
     sender_times: NDArray[np.float64] | None
     gap: bool
     received_s: float
@@ -186,8 +186,8 @@ class Recorded:
             markers, events = self._fed(k)
             yield Turn(
                 int(first),
-                times,
                 values,
+                times,
                 None if self._times is None else stamps,
                 bool(gap) or is_new or bool(self._has_lost[k]),
                 received_s,

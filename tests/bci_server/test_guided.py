@@ -12,11 +12,12 @@ from bci_server.control import Answer, Mark, RestartSession, StartRecording, Sto
 from bci_server.guided import Guided, Plan, Unguided, cues_of
 from bci_server.link.web_end import LinkLost
 from bci_server.recording.file import RecordingFile
-from bci_server.recording.items import Content, Fed
+from bci_server.recording.items import Content
 from decoders.artifact import Artifact
 from devices.adapters.simulator_eeg import SimulatorEeg
 from devices.device import EndOfStream
 from devices.recording.checked_file import CheckedFile
+from devices.recording.recorded import Turn
 from devices.signal import Event
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +60,7 @@ def record(path, seconds):
                 marks = tuple(Event(n, m.label, "calibration") for m in stream.take_markers())
                 stream.take_truth()
                 end_s = float(chunk.times[-1])
-                recording.write(Fed(n, chunk.values, chunk.times, None, False, end_s, (), marks))
+                recording.write(Turn(n, chunk.values, chunk.times, None, False, end_s, (), marks))
                 n += len(chunk)
         except EndOfStream:
             pass

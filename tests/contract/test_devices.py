@@ -19,7 +19,7 @@ import pytest
 
 import devices.adapters
 from bci_server.recording.file import RecordingFile
-from bci_server.recording.items import Content, Fed
+from bci_server.recording.items import Content
 from devices.adapters.brainflow import Brainflow
 from devices.adapters.lsl import Lsl
 from devices.adapters.recording import Recording
@@ -32,6 +32,7 @@ from devices.device import EndOfStream, Health, Stream
 from devices.discovery import StreamMatch
 from devices.outlet import Publisher, forward
 from devices.recording.checked_file import CheckedFile
+from devices.recording.recorded import Turn
 from devices.signal import Chunk, Marker, Signal
 from devices.simulation.voice import VOICE
 
@@ -73,7 +74,7 @@ class Bench:
                 labels = {50: "left", 100: "right"}
                 cues = tuple(Marker(float(times[0]), labels[first]) for _ in range(first in labels))
                 received_s = float(times[-1]) + 0.01
-                recording.write(Fed(first, values, times, None, False, received_s, cues))
+                recording.write(Turn(first, values, times, None, False, received_s, cues))
             recording.end(60.0, "ended", "")
         return str(path)
 

@@ -6,9 +6,10 @@ import pytest
 from bci_server.export.run import FORMATS, export
 from bci_server.export.source import read_source
 from bci_server.recording.file import RecordingFile
-from bci_server.recording.items import Content, Fed, Said
+from bci_server.recording.items import Content, Said
 from decoders.output import Prediction
 from devices.recording.checked_file import CheckedFile
+from devices.recording.recorded import Turn
 from devices.signal import Marker, Signal
 from tests.bci_server.export.sessions import sent, write_session
 
@@ -42,7 +43,7 @@ def recorded(tmp_path):
         times = seen_times()[rows]
         markers = (Marker(float(times[7]), f"cue {first}"),)
         file.write(
-            Fed(first, values()[rows], times, times + OWN_S, first == 150, times[-1], markers)
+            Turn(first, values()[rows], times, times + OWN_S, first == 150, times[-1], markers)
         )
         prediction = Prediction(("a", "b"), (0.5, 0.5))
         file.write(Said(first + PER_CHUNK - 1, float(times[-1]), (prediction,), ()))

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from bci_server.recording.file import RecordingFile
-from bci_server.recording.items import Content, Fed
+from bci_server.recording.items import Content
 from devices.adapters.replay import Replay
 from devices.device import DeviceRefused
 from devices.recording.checked_file import CheckedFile
 from devices.recording.formats import open_recording
-from devices.recording.recorded import Recorded
+from devices.recording.recorded import Recorded, Turn
 from devices.signal import Event, Signal
 
 SIGNAL = Signal(100.0, ("C3", "C4"), "uV")
@@ -27,7 +27,7 @@ def recording(tmp_path):
         times = 50.0 + np.arange(first, first + 10) / 100.0
         marks = (Event(7, "jump", "client"),) if first else ()
         values = np.ones((10, 2), np.float32)
-        recording.write(Fed(first, values, times, None, False, float(times[-1]), (), marks))
+        recording.write(Turn(first, values, times, None, False, float(times[-1]), (), marks))
     recording.end(51.0, "ended", "")
     return file
 
@@ -37,7 +37,7 @@ def test_a_replay_counts_values_that_are_no_numbers_and_no_others(tmp_path, valu
     file = tmp_path / "a.xdf"
     recording = RecordingFile(CheckedFile(file), Content("demo", "amp", SIGNAL), 0.0)
     values = np.full((10, 2), value, np.float32)
-    recording.write(Fed(0, values, 50.0 + np.arange(10) / 100.0, None, False, 50.09))
+    recording.write(Turn(0, values, 50.0 + np.arange(10) / 100.0, None, False, 50.09))
     recording.end(51.0, "ended", "")
     with Replay(str(file), math.inf).open() as stream:
         stream.read(0.0)

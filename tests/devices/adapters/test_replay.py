@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from bci_server.recording.file import RecordingFile
-from bci_server.recording.items import Content, Fed, Truth
+from bci_server.recording.items import Content, Truth
 from devices.adapters.replay import Replay
 from devices.clock import ManualClock
 from devices.device import DeviceNotFound, DeviceRefused, EndOfStream, Steered
 from devices.recording.checked_file import CheckedFile
+from devices.recording.recorded import Turn
 from devices.recording.xdf_writer import XdfStream, XdfWriter
 from devices.signal import Event, Marker, Signal
 
@@ -34,7 +35,7 @@ def feds():
             values[1, 0] = np.nan
         markers = (Marker(19.5, "late"),) if k == 1 else ()
         events = EVENTS if k == 3 else ()
-        yield Fed(first, values, times, times + 1e6 / 3, k == 3, received_s, markers, events)
+        yield Turn(first, values, times, times + 1e6 / 3, k == 3, received_s, markers, events)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_chunks_times_gaps_and_what_came_with_them_are_those_of_then(path, speed
             assert stream.sender_times().tobytes() == fed.sender_times.tobytes()
             assert chunk.gap == fed.gap
             assert stream.take_markers() == fed.markers
-            assert stream.take_events() == fed.marks
+            assert stream.take_events() == fed.events
             truth = stream.take_truth()
             assert truth.values.tolist() == [[fed.first]]
         assert stream.health().n_bad == 1
