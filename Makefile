@@ -21,7 +21,7 @@ GATE_TESTS := tests/bci_server/safety
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test gate coverage lint wheel clean
+.PHONY: help demo test gate found coverage lint wheel clean
 
 help:  ## Show what can be made.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ demo: $(DEMO)  ## Run the whole line on a simulated headset: no hardware, no oth
 
 # What takes one processor, beside each other; then what takes all of them.
 test: $(TEST)  ## Run the checks and every test; the gate's take every line and branch of it.
-	$(MAKE) --no-print-directory --jobs=2 lint gate
+	$(MAKE) --no-print-directory --jobs=2 lint gate found
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --ignore=$(GATE_TESTS)
 
 # To follow what is taken doubles the time of what is followed, and of all that runs beside it: so
@@ -39,6 +39,11 @@ test: $(TEST)  ## Run the checks and every test; the gate's take every line and 
 gate: $(TEST)  ## Run the tests of the gate alone: they take every line and branch of it.
 	$(BIN)/python -m pytest $(GATE_TESTS) --cov=bci_server/safety --cov-report=
 	$(BIN)/coverage report --include='$(GATE)' --fail-under=100
+
+# Each worker finds all tests, and would compile what the others compile at that moment. What cannot
+# be found they say.
+found: $(TEST)
+	@$(BIN)/python -m pytest --collect-only -qq > /dev/null || true
 
 coverage: lint  ## Run the checks and every test, with line and branch coverage of everything.
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term:skip-covered

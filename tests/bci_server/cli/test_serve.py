@@ -6,13 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from bci_server.__main__ import main
 from bci_server.cli.outcome import Exit
 from tests.devices.recording.recordings import record
 
@@ -39,6 +40,26 @@ def refused(*arguments: object, **environment: str) -> tuple[int, str]:
     assert out == ""
     assert "Traceback" not in errors
     return process.returncode, errors
+
+
+@pytest.fixture
+def refused_at_the_door(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Runs what is refused before it starts anything, and so needs no process of its own."""
+
+    def run(*arguments: object, **environment: str) -> tuple[int, str]:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["bci", "serve", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, errors = capsys.readouterr()
+        assert out == ""
+        assert "Traceback" not in errors
+        return int(ended.value.code or 0), errors
+
+    return run
 
 
 @pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "eof"])
@@ -72,8 +93,11 @@ def test_it_says_where_it_is_answers_there_and_ends(
     assert token.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_missing_model_is_said_before_it_starts(session_file: Path, tmp_path: Path) -> None:
-    code, errors = refused(session_file, "--port", 0, "--token-file", tmp_path / "token")
+def test_a_missing_model_is_said_before_it_starts(
+    session_file: Path, tmp_path: Path, refused_at_the_door: Callable[..., tuple[int, str]]
+) -> None:
+    token = tmp_path / "token"
+    code, errors = refused_at_the_door(session_file, "--port", 0, "--token-file", token)
     assert code == Exit.BAD_INPUT
     assert str(session_file.parent / "model") in errors
 
@@ -92,14 +116,18 @@ def test_two_sessions_of_one_name_are_refused(calibrated: Path, tmp_path: Path) 
     assert "imagery" in errors
 
 
-def test_the_network_is_refused_without_tls_and_a_stored_token(calibrated: Path) -> None:
-    code, errors = refused(calibrated, "--host", "0.0.0.0")
+def test_the_network_is_refused_without_tls_and_a_stored_token(
+    calibrated: Path, refused_at_the_door: Callable[..., tuple[int, str]]
+) -> None:
+    code, errors = refused_at_the_door(calibrated, "--host", "0.0.0.0")
     assert code == Exit.BAD_INPUT
     assert "TLS" in errors
 
 
-def test_a_setting_that_cannot_be_is_named(calibrated: Path) -> None:
-    code, errors = refused(calibrated, BCI_MAX_CLIENTS="none")
+def test_a_setting_that_cannot_be_is_named(
+    calibrated: Path, refused_at_the_door: Callable[..., tuple[int, str]]
+) -> None:
+    code, errors = refused_at_the_door(calibrated, BCI_MAX_CLIENTS="none")
     assert code == Exit.BAD_INPUT
     assert "BCI_MAX_CLIENTS" in errors
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from bci_server.__main__ import main
 from bci_server.cli.outcome import Exit
 from tests.bci_server.web.web_place import TOKEN, VIEWER, Place, command, marker, prediction, token
 
@@ -124,10 +125,7 @@ async def test_a_session_of_this_machines_server_is_found_by_name(place: Place) 
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "said"),
     [
-        (("nobody",), {}, Exit.NOT_FOUND, "demo"),
-        ((), {"BCI_TOKEN": "x" * 20}, Exit.FAILED, "token"),
         (("--topics", "thoughts"), {}, Exit.BAD_INPUT, "predictions"),
-        (("--topics", "signal"), {"BCI_TOKEN": VIEWER}, Exit.FAILED, "raw"),
         (("--token-file", "/nowhere/token"), {}, Exit.NOT_FOUND, "/nowhere/token"),
         (("ftp://127.0.0.1/v1/sessions/demo/stream",), {}, Exit.BAD_INPUT, "ftp"),
         ((), {"BCI_PORT": "many"}, Exit.BAD_INPUT, "BCI_PORT"),
@@ -140,6 +138,30 @@ async def test_what_cannot_be_is_one_message(
     environment: dict[str, str],
     code: Exit,
     said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in {"BCI_TOKEN": TOKEN, "BCI_PORT": str(place.port), **environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["bci", "listen", *arguments])
+    with pytest.raises(SystemExit) as ended:  # it does not come to what needs a process of its own
+        await asyncio.to_thread(main)
+    errors = capsys.readouterr().err
+    assert ended.value.code == code, errors
+    assert said in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "said"),
+    [
+        (("nobody",), {}, Exit.NOT_FOUND, "demo"),
+        ((), {"BCI_TOKEN": "x" * 20}, Exit.FAILED, "token"),
+        (("--topics", "signal"), {"BCI_TOKEN": VIEWER}, Exit.FAILED, "raw"),
+    ],
+)
+async def test_what_the_server_refuses_is_one_message(
+    place: Place, arguments: tuple[str, ...], environment: dict[str, str], code: Exit, said: str
 ) -> None:
     ended, errors = await outcome(*arguments, **{"BCI_PORT": str(place.port), **environment})
     assert ended == code, errors
