@@ -1,3 +1,4 @@
+import math
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from bci_server.config import parse_session
 from decoders.artifact import Artifact
 from decoders.decoder import Training
 from decoders.describe import describe, describe_pipeline
+from devices.adapters.simulator_eeg import SimulatorEeg
+from devices.recording.xdf_writer import XdfStream, XdfWriter
 
 
 @pytest.fixture
@@ -167,14 +170,34 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def write_session(model):
-    """Writes a session file that uses the fitted model; returns its path."""
+def headset(tmp_path_factory):
+    """A minute of the simulated headset of `SESSION`, as the section of a device that plays it.
+
+    An engine that plays it back begins a second sooner than one that simulates it.
+    """
+    path = tmp_path_factory.mktemp("headset") / "minute.xdf"
+    device = SimulatorEeg(n_channels=8, duration_s=60.0, speed=math.inf, chunk_s=60.0)
+    with device.open() as stream, XdfWriter.create(path) as xdf:
+        chunk, signal = stream.read(1.0), stream.signal
+        eeg = XdfStream("eeg", "EEG", "float32", signal.channels, signal.unit, signal.rate_hz)
+        xdf.write(xdf.add_stream(eeg), chunk.values, chunk.times)
+    return f'kind = "recording"\npath = "{path}"\nloop = true\nspeed = {{speed}}'
+
+
+@pytest.fixture(scope="session")
+def write_session(model, headset):
+    """Writes a session file that uses the fitted model; returns its path.
+
+    Its device is a simulator that ends after `duration_s`; or else a recording of it, over and
+    over; or `device`.
+    """
 
     def write(folder, name="imagery", duration_s="inf", speed=1.0, lsl="false", device=""):
         text = SESSION.format(duration_s=duration_s, speed=speed, lsl=lsl)
         text = text.replace('"imagery"', f'"{name}"').replace('"model"', f'"{model}"')
-        if device:
-            text = re.sub(r"\[device\]\n([^\[].*\n)*", f"[device]\n{device}\n", text)
+        if device or duration_s == "inf":
+            section = device or headset.format(speed=speed)
+            text = re.sub(r"\[device\]\n([^\[].*\n)*", f"[device]\n{section}\n", text)
         file = folder / f"{name}.toml"
         file.write_text(text)
         return file

@@ -122,7 +122,7 @@ def test_it_runs_is_armed_is_marked_is_stopped_and_shuts_down(start, session_fil
     assert running.scheduling in ("fifo", "nice", "normal")
     if running.scheduling == "fifo":  # what decodes, and what hears somebody say stop
         assert engine.schedulers().count(os.SCHED_FIFO) >= 2
-    assert running.device.startswith("simulator_eeg")
+    assert running.device == "recording:minute.xdf:eeg"
     engine.hear(lambda m: m.labels == ("left", "right"), PredictionMessage)
     neutral = engine.hear(lambda m: bool(m.decoded), CommandMessage)
     assert (neutral.mode, neutral.reason) == ("neutral", "disarmed")
@@ -187,7 +187,7 @@ def test_a_missing_model_fails_the_session_with_its_name(start, session_file):
     ],
 )
 def test_what_does_not_fit_together_is_refused_with_both(session_file, old, new, said):
-    file = session_file()
+    file = session_file(duration_s=9.0)
     file.write_text(file.read_text().replace(old, new))
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(file.with_suffix(".sock")))

@@ -38,7 +38,7 @@ def streaming(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def receive(lsl: Any, name: str, n_samples: int) -> tuple[Any, list[list[float]]]:
-    (found,) = lsl.resolve_byprop("name", name, 1, 20.0)
+    (found,) = lsl.resolve_byprop("name", name, 1, 60.0)  # a process starts
     inlet = lsl.StreamInlet(found)
     samples = [inlet.pull_sample(10.0)[0] for _ in range(n_samples)]
     inlet.close_stream()
