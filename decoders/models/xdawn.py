@@ -10,8 +10,7 @@ import numpy as np
 from decoders.classifying.discriminants import discriminants
 from decoders.classifying.linear import LinearClassification, check_classes, check_width
 from decoders.decoder import Decoding, Training, Weights
-from decoders.rows.epochs import epochs, n_epoch_channels
-from decoders.stage import Mismatch
+from decoders.rows.epochs import epochs, xdawn_filters
 from devices.signal import Signal
 
 __all__ = ["Xdawn"]
@@ -43,18 +42,9 @@ class Xdawn:
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
-        from pyriemann.spatialfilters import Xdawn as Filters
-
         check_classes(training)
-        n_channels = n_epoch_channels(training.signal)
-        if self.filters > n_channels:
-            raise Mismatch(
-                f"{self.filters} spatial filters cannot be had from {n_channels} channels; "
-                "use fewer filters"
-            )
-        whole = epochs(training.features, n_channels)
-        model = Filters(nfilter=self.filters).fit(whole, training.targets)
-        filters = np.asarray(model.filters_, np.float64)
+        filters, _ = xdawn_filters(training, self.filters)
+        whole = epochs(training.features, filters.shape[1])
         k = len(training.labels)
         seen = (filters @ whole).reshape(len(whole), -1)
         weights = discriminants(seen, training.targets, k).weights()

@@ -18,8 +18,7 @@ from decoders.classifying.linear import (
 from decoders.decoder import Decoding, Training, Weights
 from decoders.numerics.spd import Logarithm, inverse_root, symmetric_index
 from decoders.numerics.tangent import logarithms, riemannian_mean, triangles
-from decoders.rows.epochs import epochs, n_epoch_channels
-from decoders.stage import Mismatch
+from decoders.rows.epochs import epochs, xdawn_filters
 from devices.signal import Signal
 
 __all__ = ["XdawnCovariance"]
@@ -61,20 +60,11 @@ class XdawnCovariance:
 
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
-        from pyriemann.spatialfilters import Xdawn as Filters
         from sklearn.linear_model import LogisticRegression
 
         check_classes(training)
-        n_channels = n_epoch_channels(training.signal)
-        if self.filters > n_channels:
-            raise Mismatch(
-                f"{self.filters} spatial filters cannot be had from {n_channels} channels; "
-                "use fewer filters"
-            )
-        whole = epochs(training.features, n_channels)
-        model = Filters(nfilter=self.filters).fit(whole, training.targets)
-        filters = np.asarray(model.filters_, np.float64)
-        prototypes = np.asarray(model.evokeds_, np.float64)
+        filters, prototypes = xdawn_filters(training, self.filters)
+        whole = epochs(training.features, filters.shape[1])
         covariances = _covariances(filters @ whole, prototypes, self.shrinkage)
         whitening = inverse_root(riemannian_mean(covariances))
         rows = triangles(logarithms(covariances, whitening))
