@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bci_server.cli.outcome import Exit
-from bci_server.cli.screen import results, write_json
+from bci_server.cli.screen import JsonOption, results, write_json
 
 __all__ = ["audit"]
 
@@ -21,7 +21,7 @@ _MEANING = {
 
 def audit(
     file: Annotated[Path, typer.Argument(help="An audit log.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check an audit log: every line, and that each follows the one before.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bci_server.cli.outcome import CommandError
-from bci_server.cli.screen import activity, results, write_json
+from bci_server.cli.screen import JsonOption, activity, results, write_json
 from bci_server.cli.session_recordings import (
     MarkersOption,
     OptionalRecordingArguments,
@@ -87,7 +87,7 @@ def calibrate(
     ] = False,
     stream: StreamOption = "",
     markers: MarkersOption = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Fit the session's decoder on recordings, and say how well it does on what it left out."""
     if live:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bci_server.cli.screen import results, write_json
+from bci_server.cli.screen import JsonOption, results, write_json
 
 if TYPE_CHECKING:
     from devices.discovery import StreamFound
@@ -28,7 +28,7 @@ def devices(
     wait: Annotated[
         float, typer.Option(min=0.1, max=60, help="How long to look for streams, in seconds.")
     ] = 1.5,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the LSL streams on the network, and the kinds of device that could be streamed."""
     from devices.discovery import list_streams

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bci_server.cli.screen import activity, results, write_json
+from bci_server.cli.screen import JsonOption, activity, results, write_json
 
 if TYPE_CHECKING:
     from bci_server.doctor import Finding
@@ -24,7 +24,7 @@ def doctor(
             min=1, max=65535, help="TCP port that the server is to listen on; may be repeated."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Examine this machine: LSL, network, clock, timers, ports, permissions. Takes four seconds.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bci_server.cli.outcome import CommandError
-from bci_server.cli.screen import activity, results, write_json
+from bci_server.cli.screen import JsonOption, activity, results, write_json
 from bci_server.cli.session_recordings import (
     MarkersOption,
     PersonPatternOption,
@@ -82,7 +82,7 @@ def evaluate(
     dwell_s: Annotated[
         float, typer.Option("--dwell-s", min=0, help="… held for so many seconds, out of trials.")
     ] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Decode recordings through the very code that runs live, and say how good that was."""
     from bci_server.evaluation.evaluate import Controls

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bci_server.cli.outcome import CommandError
-from bci_server.cli.screen import activity, results, write_json
+from bci_server.cli.screen import JsonOption, activity, results, write_json
 
 if TYPE_CHECKING:
     from bci_server.export.report import Report
@@ -57,7 +57,7 @@ def export(
         str, typer.Option(help="The participant's code, instead of the one in the recording.")
     ] = "",
     species: Annotated[str, typer.Option(help="The participant's species, in Latin.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write recordings in another format, and say what survives; or a spiking model as NIR.
 

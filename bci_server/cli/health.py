@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bci_server.cli.outcome import CommandError, Exit
-from bci_server.cli.screen import write_json
+from bci_server.cli.screen import JsonOption, write_json
 
 __all__ = ["health"]
 
@@ -16,7 +16,7 @@ def health(
     timeout: Annotated[
         float, typer.Option(min=0.1, max=60, help="How long to wait for an answer, in seconds.")
     ] = 3.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Ask the server on this machine whether it is well: exit code 0 if it answers, else 1.
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bci_server.cli.outcome import CommandError
-from bci_server.cli.screen import results, write_json
+from bci_server.cli.screen import JsonOption, results, write_json
 from bci_server.cli.session_recordings import SessionArgument
 
 __all__ = ["import_model"]
@@ -34,7 +34,7 @@ def import_model(
     replace: Annotated[
         bool, typer.Option("--replace", help="Overwrite a model that is there already.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a model of a network that others have made, if it is what its manifest says.
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bci_server.cli.outcome import CommandError
-from bci_server.cli.screen import note, write_json
+from bci_server.cli.screen import JsonOption, note, write_json
 from bci_server.cli.verify import show_report
 
 __all__ = ["info"]
@@ -21,7 +21,7 @@ def info(
         Path | None,
         typer.Option(help="Draw traces, markers, gaps and quality over time into this PNG file."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what is in a recording: streams, durations, gaps, markers, and its state."""
     from devices.recording.verify import verify

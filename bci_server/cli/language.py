@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bci_server.cli.screen import activity, results, write_json
+from bci_server.cli.screen import JsonOption, activity, results, write_json
 
 __all__ = ["language"]
 
@@ -35,7 +35,7 @@ def language(
             "--neural", help="Train a network of the next word, too, to weigh sentences with."
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Build a language for decoders of speech: a lexicon and an n-gram model.
 

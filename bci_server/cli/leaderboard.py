@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bci_server.cli.outcome import CommandError
-from bci_server.cli.screen import activity, note, results, write_json
+from bci_server.cli.screen import JsonOption, activity, note, results, write_json
 from bci_server.cli.session_recordings import (
     MarkersOption,
     PersonPatternOption,
@@ -71,7 +71,7 @@ def leaderboard(
     session_pattern: SessionPatternOption = "",
     stream: StreamOption = "",
     markers: MarkersOption = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare decoders behind a session's stages, each with the defaults of its kind."""
     from bci_server.config import load_session

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bci_server.cli.outcome import CommandError, Exit
-from bci_server.cli.screen import activity, note, results, write_json
+from bci_server.cli.screen import JsonOption, activity, note, results, write_json
 
 if TYPE_CHECKING:
     from bci_server.children import EngineChild
@@ -60,7 +60,7 @@ def record(
     duration: Annotated[
         float | None, typer.Option(min=0.1, help="End after so many seconds of samples.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Record a session until Ctrl-C: samples, markers, and what the decoder makes of them.
 

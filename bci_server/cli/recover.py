@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bci_server.cli.screen import results, write_json
+from bci_server.cli.screen import JsonOption, results, write_json
 
 __all__ = ["recover"]
 
@@ -18,7 +18,7 @@ def recover(
         Path | None,
         typer.Option("--output", "-o", help="The new file; beside the old one if not given."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write every whole chunk of a recording to a new one, and say what is lost.
 

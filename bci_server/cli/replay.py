@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bci_server.cli.outcome import CommandError, Exit
-from bci_server.cli.screen import activity, results, write_json
+from bci_server.cli.screen import JsonOption, activity, results, write_json
 
 if TYPE_CHECKING:
     from bci_server.config import Session
@@ -45,7 +45,7 @@ def replay(
     version: Annotated[
         int | None, typer.Option(min=0, help="With --keep: this version instead of the last.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Decode a recorded session again, and say whether the same came out, to the bit.
 

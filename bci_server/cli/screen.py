@@ -8,14 +8,16 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["activity", "note", "results", "write_json"]
+__all__ = ["JsonOption", "activity", "note", "results", "write_json"]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
 
 
 def results() -> Console:

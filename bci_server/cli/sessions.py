@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bci_server.cli.screen import note, results, write_json
+from bci_server.cli.screen import JsonOption, note, results, write_json
 
 if TYPE_CHECKING:
     from bci_server.library import Library
@@ -29,7 +29,6 @@ _Index = Annotated[
 _Rebuild = Annotated[
     bool, typer.Option("--rebuild", help="Throw the index away, and read every file anew.")
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
 _Id = Annotated[str, typer.Argument(help="As the list has it.", show_default=False)]
 _Tags = Annotated[list[str], typer.Argument(help="Words.", show_default=False)]
 _FOLDER = Path("recordings")
@@ -41,7 +40,7 @@ def _list_if_nothing_is_asked(
     folder: _Folder = _FOLDER,
     index: _Index = None,
     rebuild: _Rebuild = False,
-    as_json: _Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     context.obj = _fresh(folder, index, rebuild)
     if context.invoked_subcommand is None:
@@ -58,7 +57,7 @@ def list_(
     readable: Annotated[
         bool | None, typer.Option("--readable/--unreadable", help="Only those.")
     ] = None,
-    as_json: _Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List recordings, the newest first."""
     from bci_server.library import Query
@@ -71,7 +70,7 @@ def list_(
 def search(
     context: typer.Context,
     words: Annotated[list[str], typer.Argument(help="All of them occur.", show_default=False)],
-    as_json: _Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Search in all that is known: names, codes, devices, channels, tags, dates."""
     from bci_server.library import Query
@@ -80,25 +79,25 @@ def search(
 
 
 @sessions.command()
-def show(context: typer.Context, recording: _Id, as_json: _Json = False) -> None:
+def show(context: typer.Context, recording: _Id, as_json: JsonOption = False) -> None:
     """Show all that is known of a recording."""
     _show(_library(context).get(recording), as_json)
 
 
 @sessions.command()
-def tag(context: typer.Context, recording: _Id, tags: _Tags, as_json: _Json = False) -> None:
+def tag(context: typer.Context, recording: _Id, tags: _Tags, as_json: JsonOption = False) -> None:
     """Tag a recording. Tags stand in a file beside it."""
     _show(_library(context).tag(recording, tags), as_json)
 
 
 @sessions.command()
-def untag(context: typer.Context, recording: _Id, tags: _Tags, as_json: _Json = False) -> None:
+def untag(context: typer.Context, recording: _Id, tags: _Tags, as_json: JsonOption = False) -> None:
     """Take tags away from a recording."""
     _show(_library(context).untag(recording, tags), as_json)
 
 
 @sessions.command()
-def verify(context: typer.Context, recording: _Id, as_json: _Json = False) -> None:
+def verify(context: typer.Context, recording: _Id, as_json: JsonOption = False) -> None:
     """Check every chunk of a recording, and keep the verdict until the file changes."""
     _show(_library(context).verify(recording), as_json)
 

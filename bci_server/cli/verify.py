@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bci_server.cli.outcome import Exit
-from bci_server.cli.screen import results, write_json
+from bci_server.cli.screen import JsonOption, results, write_json
 
 if TYPE_CHECKING:
     from devices.recording.tally import StreamReport
@@ -29,7 +29,7 @@ _MOST_SHOWN = 20
 
 def verify(
     file: Annotated[Path, typer.Argument(help="An XDF recording.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check a recording: every chunk, gaps, clock resets, stamps, footers, checksums.
 
