@@ -58,6 +58,7 @@ class Boosting:
     def fit(self, training: Training) -> Weights:
         """Fit to `training`."""
         from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits
 
         check_classes(training)
         model = HistGradientBoostingClassifier(
@@ -68,7 +69,8 @@ class Boosting:
             early_stopping=False,
             random_state=0,
         )
-        model.fit(training.features, training.targets)
+        with threadpool_limits(1):  # on a busy machine its threads take seconds to meet
+            model.fit(training.features, training.targets)
         trees = flatten_histogram(model._predictors)
         start = np.asarray(model._baseline_prediction, np.float64).ravel()
         # Not by weights of rows: the library's histograms of weighted rows take seconds.
