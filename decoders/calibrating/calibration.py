@@ -52,6 +52,7 @@ def calibrate(
     *,
     sessions: Sequence[int] = (),
     parent: Artifact | None = None,
+    scored: bool = True,
 ) -> Artifact:
     """Fit `decoder` on recordings, or on anything else that is a device and comes to an end.
 
@@ -76,6 +77,9 @@ def calibrate(
     parent
         A model of before, of other people or another day: what it knows is tuned to these
         recordings, not fitted anew.
+    scored
+        Cross-validate, so that the model says how good it is. When to stop early is fitted on
+        that, and needs it.
 
     Raises
     ------
@@ -91,7 +95,17 @@ def calibrate(
     # Threads of the linear algebra library sum in another order; one thread gives one result.
     with one_thread():
         gathered = [gather(device, pipeline, progress) for device in recordings]
-        return fitted(gathered, pipeline, decoder, target, progress, checkpoints, sessions, parent)
+        return fitted(
+            gathered,
+            pipeline,
+            decoder,
+            target,
+            progress,
+            checkpoints,
+            sessions,
+            parent,
+            scored=scored,
+        )
 
 
 def fitted(
@@ -114,11 +128,8 @@ def fitted(
     ----------
     gathered
         The recordings.
-    pipeline, decoder, target, progress, checkpoints, sessions, parent
+    pipeline, decoder, target, progress, checkpoints, sessions, parent, scored
         As for `calibrate`.
-    scored
-        Cross-validate, so that the model says how good it is. When to stop early is fitted on
-        that, and needs it.
 
     Raises
     ------

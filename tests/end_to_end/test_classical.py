@@ -34,7 +34,7 @@ def test_a_target_follows_from_the_first_counts_of_a_reach(
     session = load_session(SESSIONS / "reach_directions.toml")
     trials = Trials({str(k): f"target {k}" for k in range(1, 9)}, 0.0, 0.28)
     pipeline = replace(session.pipeline, stages=Chain(()), trials=trials)
-    model = calibrate(pipeline, Poisson(), parts[:1])
+    model = calibrate(pipeline, Poisson(), parts[:1], scored=False)
     result, permuted = evaluate_each(
         model, pipeline, Poisson(), parts[1:], controls=[Controls(), Controls(permute_seed=0)]
     )
@@ -60,5 +60,5 @@ def test_fists_and_feet_are_told_apart_by_powers(shared_data: Path) -> None:
 
 def _scored(session: Session, one: Path, other: Path) -> Evaluation:
     fit, rest = (Recording(str(path), speed=math.inf, chunk_s=1.0) for path in (one, other))
-    model = calibrate(session.pipeline, session.decoder, [fit])
+    model = calibrate(session.pipeline, session.decoder, [fit], scored=False)
     return evaluate(model, session.pipeline, session.decoder, [rest])

@@ -38,7 +38,7 @@ def test_four_movements_and_rest(
         Recording(str(tmp_path / f"{name}.xdf"), speed=math.inf, chunk_s=1.0) for name in runs
     )
     session = load_session(SESSION)
-    model = calibrate(session.pipeline, session.decoder, [fit])
+    model = calibrate(session.pipeline, session.decoder, [fit], scored=False)
     controls = [Controls(), Controls(permute_seed=0)]
     result, permuted = evaluate_each(
         model, session.pipeline, session.decoder, [rest], controls=controls

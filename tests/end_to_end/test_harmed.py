@@ -32,7 +32,7 @@ def run_of(shared_data: Path, number: int) -> Recording:
 def test_three_lost_electrodes_cost_next_to_nothing(shared_data: Path) -> None:
     session = load_session(SESSIONS / "motor_imagery.toml")
     pipeline = replace(session.pipeline, lost_channels=LostChannels("draw"))
-    model = calibrate(pipeline, session.decoder, [run_of(shared_data, 6)])
+    model = calibrate(pipeline, session.decoder, [run_of(shared_data, 6)], scored=False)
     for lost, how in ((("C3", "Cz", "Cp4"), "nan"), (("Fc1", "C4", "Cpz"), "flat")):
         harmed = Harmed(run_of(shared_data, 10), LostElectrodes(lost, how, after=500))
         metrics = evaluate(model, pipeline, session.decoder, [harmed]).metrics
@@ -60,7 +60,7 @@ def test_a_running_normaliser_withstands_drift_that_a_fixed_decoder_does_not(
     scores = {}
     for name, stages in (("fixed", ()), ("normalised", (Zscore(10.0, 5.0),))):
         pipeline = replace(session.pipeline, stages=Chain(stages))
-        model = calibrate(pipeline, decoder, [fit], ("vx", "vy"))
+        model = calibrate(pipeline, decoder, [fit], ("vx", "vy"), scored=False)
         for device in (rest, drifting):
             result = evaluate(model, pipeline, decoder, [device], ("vx", "vy"))
             scores[name, device is drifting] = float(np.mean(result.metrics["r2"]))

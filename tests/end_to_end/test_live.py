@@ -70,7 +70,7 @@ def calibrated(folder: Path, text: str, device: Device, target: tuple[str, ...] 
     file = folder / f"{text.split(chr(34))[1]}.toml"
     file.write_text(text)
     session = load_session(file)
-    calibrate(session.pipeline, session.decoder, [device], target).save(session.model)
+    calibrate(session.pipeline, session.decoder, [device], target, scored=False).save(session.model)
     return file
 
 

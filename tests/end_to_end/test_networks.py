@@ -34,7 +34,7 @@ def test_a_small_lstm_follows_the_hand_and_not_another_time(
     session = load_session(ROOT / "examples" / "sessions" / "reach_lstm.toml")
     assert isinstance(session.decoder, Rnn)
     small = replace(session.decoder, units=32, members=1, epochs=8, batch=32, learning_rate=0.01)
-    model = calibrate(session.pipeline, small, [fit], ("vx", "vy"))
+    model = calibrate(session.pipeline, small, [fit], ("vx", "vy"), scored=False)
     controls = [Controls(), Controls(shift_s=50.0)]
     said, shifted = (
         result.metrics["r2"]

@@ -45,7 +45,7 @@ def test_velocity_follows_from_spikes_and_not_from_another_reach_s(
     session = replace(session, decoder=replace(session.decoder, alpha=0.1))
     fit, rest = parts
     target = ("vx", "vy")
-    model = calibrate(session.pipeline, session.decoder, [fit], target)
+    model = calibrate(session.pipeline, session.decoder, [fit], target, scored=False)
     controls = [Controls(), Controls(shift_s=50.0)]
     result, shifted = evaluate_each(
         model, session.pipeline, session.decoder, [rest], target, controls=controls

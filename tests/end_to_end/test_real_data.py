@@ -58,7 +58,9 @@ def fitted(imagery: Session, run_of: Callable[..., Recording]) -> Callable[[int]
 
     def model(number: int) -> Artifact:
         if number not in models:
-            models[number] = calibrate(imagery.pipeline, imagery.decoder, [run_of(number)])
+            models[number] = calibrate(
+                imagery.pipeline, imagery.decoder, [run_of(number)], scored=False
+            )
         return models[number]
 
     return model
@@ -99,7 +101,8 @@ def test_permuted_labels_score_chance(held_out: list[Evaluation]) -> None:
 
 
 def test_fitting_twice_gives_one_model(imagery: Session, run_of: Any, fitted: Any) -> None:
-    again = calibrate(imagery.pipeline, imagery.decoder, [run_of(6, chunk_s=0.05)])
+    recording = run_of(6, chunk_s=0.05)
+    again = calibrate(imagery.pipeline, imagery.decoder, [recording], scored=False)
     assert again.hash == fitted(6).hash
 
 
@@ -113,13 +116,13 @@ def test_chunks_of_any_size_give_the_same_outputs_to_the_bit(
 
 def test_a_decoder_without_a_setting_comes_close(imagery: Session, run_of: Any) -> None:
     plain = replace(imagery, decoder=Mdm())
-    model = calibrate(plain.pipeline, plain.decoder, [run_of(6)])
+    model = calibrate(plain.pipeline, plain.decoder, [run_of(6)], scored=False)
     assert over(plain, model, run_of(10)).metrics["accuracy"] >= 0.87
 
 
 def test_spatial_patterns_do_it_as_well(imagery: Session, run_of: Any) -> None:
     filtered = replace(imagery, decoder=Csp())
-    model = calibrate(filtered.pipeline, filtered.decoder, [run_of(6)])
+    model = calibrate(filtered.pipeline, filtered.decoder, [run_of(6)], scored=False)
     assert over(filtered, model, run_of(10)).metrics["accuracy"] >= 0.87
 
 
@@ -154,7 +157,7 @@ def test_the_hand_s_velocity_follows_from_spikes(
     reach: Session, spikes: tuple[Recording, Recording]
 ) -> None:
     fit, rest = spikes
-    model = calibrate(reach.pipeline, reach.decoder, [fit], ("vx", "vy"))
+    model = calibrate(reach.pipeline, reach.decoder, [fit], ("vx", "vy"), scored=False)
     result, shifted = over_each(reach, model, rest, Controls(), Controls(shift_s=50.0))
     vx, vy = result.metrics["r2"]
     assert vx >= 0.78
@@ -168,7 +171,7 @@ def test_a_kalman_filter_does_it_with_what_it_has_seen_last(
     fit, rest = spikes
     pipeline = replace(reach.pipeline, stages=Chain((Smooth(0.1),)))
     session = replace(reach, pipeline=pipeline, decoder=Kalman(lag=1))
-    model = calibrate(session.pipeline, session.decoder, [fit], ("vx", "vy"))
+    model = calibrate(session.pipeline, session.decoder, [fit], ("vx", "vy"), scored=False)
     vx, vy = over(session, model, rest).metrics["r2"]
     assert vx >= 0.70
     assert vy >= 0.53

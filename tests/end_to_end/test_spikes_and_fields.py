@@ -61,7 +61,7 @@ def test_velocity_in_single_reaches(made: Make, source: str, least: tuple[float,
     described, target = session("reach_trials"), ("vx", "vy")
     fit = made("m1_dad", [source], "spikes", "velocity", "--to", "0.8")
     rest = made("m1_dad", [source], "spikes", "velocity", "--from", "0.8")
-    model = calibrate(described.pipeline, described.decoder, [fit], target)
+    model = calibrate(described.pipeline, described.decoder, [fit], target, scored=False)
     controls = [Controls(), Controls(shift_s=200.0)]
     result, control = evaluate_each(
         model, described.pipeline, described.decoder, [rest], target, controls=controls

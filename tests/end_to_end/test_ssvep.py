@@ -110,7 +110,7 @@ def test_two_flickers_from_one_electrode_of_a_headband(shared_data: Path) -> Non
         pytest.skip(f"no runs in {folder}")
     session = load_session(SESSIONS / "ssvep_headband.toml")
     devices = [Recording(str(run), stream="aux", speed=math.inf, chunk_s=1.0) for run in runs]
-    model = calibrate(session.pipeline, session.decoder, devices[:1])
+    model = calibrate(session.pipeline, session.decoder, devices[:1], scored=False)
     result = evaluate(model, session.pipeline, session.decoder, devices[1:])
     assert result.n_trials >= 90
     assert result.metrics["accuracy"] >= 0.95

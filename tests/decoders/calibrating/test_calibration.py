@@ -32,6 +32,14 @@ def test_a_decoder_of_classes_learns_from_trials_and_is_scored_on_others():
     assert model.versions["numpy"] == np.__version__
 
 
+def test_a_model_that_is_not_scored_is_the_same_but_does_not_say_how_good_it_is():
+    scored, fitted = (calibrate(CLASSES, Lda(), [cued()], scored=s) for s in (True, False))
+    assert {k: v.tobytes() for k, v in fitted.weights.items()} == {
+        k: v.tobytes() for k, v in scored.weights.items()
+    }
+    assert "accuracy" not in fitted.metrics
+
+
 def test_without_a_difference_between_the_classes_the_score_is_chance():
     noise = replace(cued(40), values=np.random.default_rng(1).standard_normal((16_000, 3)))
     metrics = calibrate(CLASSES, Lda(), [noise]).metrics
