@@ -34,7 +34,7 @@ from devices.recording.recover import recover
 from devices.recording.verify import verify
 from devices.signal import Chunk
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 class Engine:

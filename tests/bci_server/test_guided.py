@@ -35,10 +35,10 @@ kind = "bandpass"
 low_hz = 8.0
 high_hz = 30.0
 [[stages]]
-kind = "log_power"
+kind = "covariance"
 window_s = 1.0
 [decoder]
-kind = "lda"
+kind = "mdm"
 model = "models/demo"
 [trials]
 labels = { left = "left", right = "right", links = "left" }

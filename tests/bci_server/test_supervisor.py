@@ -13,7 +13,7 @@ import pytest
 from bci_server.children import Served
 from bci_server.supervisor import PortTaken, Supervisor, listen_on
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 TINY_WEB = Path(__file__).parent / "tiny_web.py"
 
 MAIN = """
@@ -118,7 +118,7 @@ def test_sessions_run_and_everything_ends_with_the_supervisor(serve, session_fil
     assert len(children) == 3
     began_s = time.monotonic()
     assert server.end() == 0
-    assert time.monotonic() - began_s < 10
+    assert time.monotonic() - began_s < 20
     assert psutil.wait_procs(children, timeout=WAIT_S)[1] == []
     assert list(runtime.iterdir()) == []
 

@@ -250,10 +250,10 @@ def test_a_streaming_process_ends_cleanly_on_a_signal(lsl):
         text=True,
     )
     try:
-        with Lsl(name=name, timeout_s=30.0).open() as stream:
+        with Lsl(name=name, timeout_s=60.0).open() as stream:
             read_samples(stream, 100)
             process.send_signal(signal.SIGTERM)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()

@@ -28,13 +28,13 @@ def test_a_cursor_is_calibrated_over_the_public_interfaces(tmp_path: Path) -> No
     file = tmp_path / "cursor.toml"
     file.write_text(text)
     made = script("blank_model.py", str(file))
-    _, said = made.communicate(timeout=60)
+    _, said = made.communicate(timeout=120)
     assert made.returncode == 0, said
     with serving(file, tmp_path) as server:
         url = server.url.replace("http", "ws")
         words = ("--token", server.token, "--simulate", "--calibrate-s", "25", "--seconds", "15")
         playing = script("cursor.py", url, *words)
-        out, said = playing.communicate(timeout=120)
+        out, said = playing.communicate(timeout=240)
     assert playing.returncode == 0, said
     result = json.loads(out)
     assert result["versions"] >= 3

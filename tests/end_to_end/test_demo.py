@@ -63,7 +63,7 @@ def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 def assert_all_end(processes: list[psutil.Process]) -> None:
     assert len(processes) >= 4  # streamer, supervisor, web, engine
-    _, alive = psutil.wait_procs(processes, timeout=20)
+    _, alive = psutil.wait_procs(processes, timeout=60)
     for left in alive:
         left.kill()
     assert not alive
@@ -90,7 +90,7 @@ def test_what_it_says_to_paste_works_and_ctrl_c_ends_it() -> None:
             shell=True,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=_DEADLINE_S,
             check=True,
         )
         assert '"name":"demo"' in curl.stdout

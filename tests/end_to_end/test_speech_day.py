@@ -78,7 +78,6 @@ async def follow(url: str, token: str) -> tuple[VersionMessage, VersionMessage]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_served_session_is_brought_to_the_day_by_a_worker_and_gone_back_on(
     tmp_path: Path,
 ) -> None:

@@ -19,7 +19,6 @@ PERIOD_S = 0.12
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("lsl")
 def test_a_simulated_person_writes_a_word(tmp_path: Path) -> None:
     file = tmp_path / "speller.toml"

@@ -40,7 +40,7 @@ def streaming(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 def receive(lsl: Any, name: str, n_samples: int) -> tuple[Any, list[list[float]]]:
     (found,) = lsl.resolve_byprop("name", name, 1, 60.0)  # a process starts
     inlet = lsl.StreamInlet(found)
-    samples = [inlet.pull_sample(10.0)[0] for _ in range(n_samples)]
+    samples = [inlet.pull_sample(30.0)[0] for _ in range(n_samples)]
     inlet.close_stream()
     return found, samples
 
@@ -65,7 +65,7 @@ def test_a_signal_ends_it_in_good_order(lsl: Any, kind: signal.Signals) -> None:
     with streaming(*EEG, "--as", name) as process:
         receive(lsl, name, 1)
         process.send_signal(kind)
-        out, errors = process.communicate(timeout=30)
+        out, errors = process.communicate(timeout=60)
     assert process.returncode == Exit.OK
     assert out == ""
     assert "samples sent" in errors
@@ -77,7 +77,7 @@ def test_it_ends_with_the_program_that_started_it(lsl: Any) -> None:
         receive(lsl, "cap-eof", 1)
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(timeout=30) == Exit.OK
+        assert process.wait(timeout=60) == Exit.OK
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ async def web_process(folder, environment=None):
 
 
 async def ended(process):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         return await asyncio.to_thread(process.communicate)
 
 
@@ -101,7 +101,7 @@ async def test_serves_what_the_supervisor_names_and_ends_with_it(tmp_path, engin
     async with web_process(tmp_path) as (process, port, supervisor):
         # Connects before the sessions are known: waits, and is not refused.
         async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60
         ) as http:
             asking = asyncio.create_task(http.get("/healthz"))
             await supervisor.say(Sessions(sessions=(record,)))

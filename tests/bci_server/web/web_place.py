@@ -147,7 +147,7 @@ class FakeEngine:
         self._server = await asyncio.start_unix_server(self._serve, self.path)
 
     async def linked(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):  # a process may have to start
             await self._linked.wait()
 
     def say(self, *messages) -> None:

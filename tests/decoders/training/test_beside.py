@@ -135,7 +135,7 @@ def test_stopped_it_ends_at_once_and_takes_no_more(model):
     while beside._worker is None and working.is_alive():
         working.join(0.01)
     beside.stop()
-    working.join(20)
+    working.join(60)
     assert ended[0].startswith("it ended with exit code -9")
     with pytest.raises(TrainingFailed, match="the session is over"):
         beside(order(artifact))

@@ -50,7 +50,7 @@ def test_killed_with_its_parent_it_goes_on_to_the_same_bits(tmp_path, fitted, py
             assert b"member-1" in parent.stdout.readline()
         (worker,) = psutil.Process(parent.pid).children()
         parent.kill()
-    worker.wait(timeout=20)
+    worker.wait(timeout=60)
     said = []
     weights = train_apart(RECIPE, training(), tmp_path, lambda what, done: said.append(what))
     assert as_bytes(weights) == fitted
