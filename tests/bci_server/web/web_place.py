@@ -413,4 +413,21 @@ async def serving(websockets=PromptProtocol, **changes) -> AsyncIterator[Place]:
             finally:
                 await engine.aclose()
                 await services.directory.aclose()
-                await server.shutdown([listening])
+                await _end(server, listening)
+
+
+async def _end(server: uvicorn.Server, listening: socket.socket) -> None:
+    """End as `Server.shutdown` does, but look more often than ten times a second whether it has."""
+    for each in server.servers:
+        each.close()
+    listening.close()
+    state = server.server_state
+    for connection in tuple(state.connections):
+        connection.shutdown()
+    try:
+        await until(lambda: not (state.connections or state.tasks), 2.0)
+    except TimeoutError:
+        for task in state.tasks:
+            task.cancel()
+    for each in server.servers:
+        await each.wait_closed()
