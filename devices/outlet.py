@@ -7,7 +7,7 @@ import math
 import signal as signals
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -19,10 +19,11 @@ from devices.device import Device, DeviceRefused, EndOfStream, Stream
 from devices.liblsl import load_pylsl
 from devices.signal import Chunk, Marker, Signal
 
-__all__ = ["Publisher", "Sink", "forward", "run", "stop_on_signals"]
+__all__ = ["Publisher", "Sink", "forward", "linger", "run", "stop_on_signals"]
 
 _BUFFER_BYTES = 256e6
 _READ_S = 0.2
+_NAP_S = 0.01
 _UNITS = {"uV": "microvolts"}
 """The spelling that XDF recommends, where it is not ours."""
 
@@ -178,7 +179,8 @@ def run(
     wait_s
         How long to wait for a receiver before the first sample; then it starts without one.
     linger_s
-        How long the outlets stay after the last sample while somebody still receives.
+        How long the outlets stay after the last sample while somebody still receives; longer where
+        this process waits for a processor, see `linger`.
     clock
         The clock to pace on.
 
@@ -200,11 +202,31 @@ def run(
         try:
             _wait(publisher, wait_s, stop, clock)
             n_samples = forward(stream, publisher, stop)
-            if publisher.have_consumers():
-                clock.sleep_until(clock.now() + linger_s)
+            linger(publisher.have_consumers, linger_s, clock)
         finally:
             publisher.close()
     return n_samples
+
+
+def linger(is_needed: Callable[[], bool], linger_s: float, clock: Clock) -> None:
+    """Wait for `linger_s` in naps, as long as it is needed.
+
+    LSL does not say when all has been sent. On a busy machine every nap takes longer, and so does
+    what LSL's own thread has still to do.
+
+    Parameters
+    ----------
+    is_needed
+        Says whether anybody still receives.
+    linger_s
+        How long all naps take on a machine that is idle.
+    clock
+        The clock to wait on.
+    """
+    for _ in range(round(linger_s / _NAP_S)):
+        if not is_needed():
+            return
+        clock.sleep_until(clock.now() + _NAP_S)
 
 
 @contextmanager

@@ -61,7 +61,7 @@ class Sender:
         self.outlet = None
 
 
-def read_samples(stream, n, deadline_s=15.0):
+def read_samples(stream, n, deadline_s=30.0):
     """Read until `n` samples have come; return copies of times, values, and where gaps were."""
     end_s = time.monotonic() + deadline_s
     times, values, gaps, n_read = [], [], [], 0

@@ -16,7 +16,7 @@ from devices.adapters.recording import Recording
 from devices.clock import MONOTONIC, ManualClock
 from devices.device import DeviceRefused, EndOfStream, Stream
 from devices.discovery import StreamMatch
-from devices.outlet import Publisher, forward, run, stop_on_signals
+from devices.outlet import Publisher, forward, linger, run, stop_on_signals
 from devices.pacing import Pacer
 from devices.signal import Chunk, Marker, Signal
 from tests.devices.lsl_sender import read_samples, unique
@@ -200,6 +200,30 @@ def test_an_hour_of_pushes_stays_within_a_millisecond_and_does_not_drift():
     assert late_s.min() > -1e-6
     assert np.percentile(late_s, 99.9) < 1e-3
     assert abs(np.median(late_s[-1000:])) < 1e-6
+
+
+class Late(ManualClock):
+    """Wakes whoever sleeps on it so much later than asked, as a busy machine does."""
+
+    def __init__(self, late_s):
+        super().__init__(0.0)
+        self.late_s = late_s
+
+    def sleep_until(self, time_s):
+        super().sleep_until(time_s + self.late_s)
+
+
+@pytest.mark.parametrize(("late_s", "lasts_s"), [(0.0, 0.5), (0.09, 5.0)])
+def test_the_last_samples_have_longer_to_go_out_on_a_busy_machine(late_s, lasts_s):
+    clock = Late(late_s)
+    linger(lambda: True, 0.5, clock)
+    assert clock.now() == pytest.approx(lasts_s)
+
+
+def test_nobody_is_waited_for_who_has_gone():
+    clock = ManualClock(0.0)
+    linger(lambda: clock.now() < 0.095, 0.5, clock)
+    assert clock.now() == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
