@@ -1,15 +1,16 @@
 """Real spikes that drift: a fixed decoder, and the same behind a running normaliser.
 
-    python benchmarks/drift.py [--seeds 5] [--decoder ridge|kalman|KIND] [--time-constants 5 10]
+    python benchmarks/drift.py [--decoder ridge|kalman|textbook|KIND] [--time-constants 5 10]
     python benchmarks/drift.py --decoder rnn --offsets 0.5   # trained with offsets of its inputs
 
 Data: `m1_stevenson`, fitted on its first 80 % as they are. On the rest, gain, offset and loss of
 units are injected, growing from nothing at its start to all at its end: gains e^N(0, 0.5²), offsets
-of N(0, 1) standard deviations, a tenth of the units silent by the end; once with offsets of either
-sign, and once upwards alone, as noise adds to counts. Counts stay at zero or above, so an offset
-downwards takes away what a unit has to tell. The time constant of the normaliser (`zscore`) is
-chosen within the first 80 %, by both ways together, fitted on their first part and with another
-drift injected into their last fifth; the rest is looked at once.
+of N(0, 1) standard deviations, a tenth of the units silent by the end; then harsher, gains
+e^N(0, 1), offsets N(0, 2²) and three tenths. Each once with offsets of either sign, and once
+upwards alone, as noise adds to counts. Counts stay at zero or above, so an offset downwards takes
+away what a unit has to tell. The time constant of the normaliser (`zscore`) is chosen within the
+first 80 %, by both ways together, fitted on their first part and with another drift, not the
+harsher one, injected into their last fifth; the rest is looked at once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -34,6 +35,7 @@ from bci_server import catalog  # noqa: E402 - found by the line above
 from bci_server.config import Session, load_session  # noqa: E402
 from bci_server.evaluation.evaluate import evaluate  # noqa: E402
 from benchmarks.harmed import Drift, Harmed  # noqa: E402
+from benchmarks.textbook_rnn import TextbookRnn  # noqa: E402
 from decoders.artifact import Artifact  # noqa: E402
 from decoders.calibrating.calibration import fitted as fit  # noqa: E402
 from decoders.calibrating.calibration import one_thread  # noqa: E402
@@ -47,11 +49,22 @@ from decoders.stage import Chain  # noqa: E402
 from devices.adapters.recording import Recording  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data" / "m1_stevenson" / "stevenson_first70.npz"
-GAIN, OFFSET, LOST = 0.5, 1.0, 0.1
 TIME_CONSTANTS_S = (2.5, 5.0, 10.0, 20.0, 40.0)
 WARM_UP_S = 5.0
 Offsets = Literal["both", "up"]
 WAYS: Sequence[Offsets] = ("both", "up")
+
+
+class Level(NamedTuple):
+    """How far signals drift: deviations of gains and offsets, and the share of lost units."""
+
+    gain: float
+    offset: float
+    lost: float
+
+
+MILD, HARSH = Level(0.5, 1.0, 0.1), Level(1.0, 2.0, 0.3)
+LEVELS = {"drifting": MILD, "harsher": HARSH}
 
 
 def part(folder: Path, start: float, stop: float, source: Path = DATA) -> Recording:
@@ -64,11 +77,13 @@ def part(folder: Path, start: float, stop: float, source: Path = DATA) -> Record
     return Recording(str(file), stream="spikes", truth="velocity", speed=math.inf, chunk_s=10.0)
 
 
-def drifting(recording: Recording, seed: int, offsets: Offsets = "both") -> Harmed:
+def drifting(
+    recording: Recording, seed: int, offsets: Offsets = "both", level: Level = MILD
+) -> Harmed:
     """Return a recording into which a drift is injected."""
     with recording.open() as stream:
         values = np.concatenate([chunk.values for chunk in _chunks(stream)])
-    drift = Drift(seed, len(values), GAIN, OFFSET, LOST, values.std(axis=0), offsets)
+    drift = Drift(seed, len(values), *level, values.std(axis=0), offsets)
     return Harmed(recording, drift)
 
 
@@ -89,6 +104,8 @@ def decoder_of(kind: str) -> tuple[Any, tuple[Any, ...]]:
         return Ridge(10, 0.3), ()
     if kind == "kalman":
         return Kalman(lag=1), (Smooth(0.1),)
+    if kind == "textbook":
+        return TextbookRnn(), ()
     return catalog.load("decoders", kind)(), ()
 
 
@@ -143,7 +160,10 @@ def compare(
         result[name] = {
             "as it is": r2(tried, model, rest),
             **{
-                way: [r2(tried, model, drifting(rest, seed, way)) for seed in range(seeds)]
+                f"{how}, offsets {way}": [
+                    r2(tried, model, drifting(rest, seed, way, level)) for seed in range(seeds)
+                ]
+                for how, level in LEVELS.items()
                 for way in WAYS
             },
         }
@@ -165,12 +185,8 @@ def main() -> None:
         )
     for kind in ("fixed", "normalised"):
         print(f"{asked.decoder} {kind}: R² {result[kind]['as it is']:.3f} as it is")
-        for way in WAYS:
-            drifted = result[kind][way]
-            print(
-                f"  drifting, offsets {way}: {np.mean(drifted):.3f} "
-                f"({min(drifted):.3f} to {max(drifted):.3f})"
-            )
+        for how, drifted in list(result[kind].items())[1:]:
+            print(f"  {how}: {np.mean(drifted):.3f} ({min(drifted):.3f} to {max(drifted):.3f})")
     if asked.json:
         asked.json.write_text(json.dumps(result, indent=1) + "\n")
 

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-__all__ = ["DayStandards", "Mean", "Standardized", "limit_norms"]
+__all__ = ["LIMIT", "DayStandards", "Mean", "Standardized", "limit_norms"]
 
-_LIMIT = 10.0
+LIMIT = 10.0
 
 
 class _Spread(nn.Module):
@@ -21,7 +21,7 @@ class _Spread(nn.Module):
     inverse: Tensor
 
     def __init__(
-        self, mean: NDArray[np.float32], inverse: NDArray[np.float32], limit: float = _LIMIT
+        self, mean: NDArray[np.float32], inverse: NDArray[np.float32], limit: float = LIMIT
     ) -> None:
         super().__init__()
         self.limit = limit

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from decoders.decoder import Training
-from decoders.networks.standard import Standardized
+from decoders.networks.standard import LIMIT, Standardized
 from decoders.stage import Mismatch
 from decoders.training.journal import SILENT, Journal
 from decoders.training.loop import Objective, train
@@ -87,6 +87,7 @@ def train_members(
     journal: Journal = SILENT,
     penalty: Callable[[nn.Module], Tensor] | None = None,
     constrain: Callable[[nn.Module], None] | None = None,
+    limit: float = LIMIT,
 ) -> Trainees:
     """Train the recipe's networks on stretches of rows; call it within `reproducible`.
 
@@ -103,6 +104,8 @@ def train_members(
         Of a network itself, added to the mean square error while it trains.
     constrain
         Brings a network's weights back to where they may be, after every step.
+    limit
+        Deviations to which a feature is cut, while it trains and live.
 
     Raises
     ------
@@ -112,7 +115,7 @@ def train_members(
     rows = spread(training.features)
     values = training.targets.astype(np.float64)
     mean, inverse = spread(values)
-    before = Standardized(*rows)
+    before = Standardized(*rows, limit)
     x = before(torch.from_numpy(training.features.astype(np.float32)))
     y = torch.from_numpy(((values - mean) * inverse).astype(np.float32))
     members = []
