@@ -22,6 +22,8 @@ from devices.signal import Chunk, Marker, Signal
 __all__ = ["Publisher", "Sink", "forward", "linger", "run", "stop_on_signals"]
 
 _BUFFER_BYTES = 256e6
+_BUFFER_S = 60
+"""What waits for a receiver that is slow, as long as it takes to play."""
 _READ_S = 0.2
 _NAP_S = 0.01
 _UNITS = {"uV": "microvolts"}
@@ -163,7 +165,7 @@ def run(
     type: str = "EEG",
     source_id: str = "",
     wait_s: float = 0.0,
-    linger_s: float = 0.5,
+    linger_s: float = 2.0,
     clock: Clock = MONOTONIC,
 ) -> int:
     """Open `device` and publish it until its end, or until `stop` is set.
@@ -309,7 +311,8 @@ class _NumberOutlet:
         ours.append_child_value("speed", repr(speed))
         ours.append_child_value("identity", identity)
         bytes_a_second = 4 * signal.n_channels * signal.rate_hz
-        buffer_s = max(1, min(60, int(_BUFFER_BYTES / bytes_a_second)))
+        # LSL counts seconds at the nominal rate: of a minute, fifty times the speed leaves one.
+        buffer_s = max(1, int(min(_BUFFER_S * max(1.0, speed), _BUFFER_BYTES / bytes_a_second)))
         self._n_channels = signal.n_channels
         self.lsl: Any = pylsl.StreamOutlet(info, 0, buffer_s)
 

@@ -146,6 +146,21 @@ def test_infinite_speed_has_no_stamps_and_is_refused(lsl):
         Publisher(Ramp(10).open(), unique("inf"), speed=math.inf)
 
 
+@pytest.mark.parametrize(("speed", "nominal_s"), [(0.5, 60), (1.0, 60), (50.0, 3000)])
+def test_a_minute_waits_for_a_slow_receiver_however_fast_it_is_played(
+    lsl, monkeypatch, speed, nominal_s
+):
+    asked, outlet = [], lsl.StreamOutlet
+
+    def noted(*arguments):
+        asked.append(arguments)
+        return outlet(*arguments)
+
+    monkeypatch.setattr(lsl, "StreamOutlet", noted)
+    Publisher(Ramp(10, speed=speed).open(), unique("minute"), speed=speed).close()
+    assert asked[0][2] == nominal_s
+
+
 def test_stop_ends_it_before_anybody_receives(lsl):
     stop = threading.Event()
     stop.set()
