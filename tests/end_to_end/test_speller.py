@@ -55,4 +55,6 @@ def test_a_simulated_person_writes_a_word(tmp_path: Path) -> None:
                 out, _ = writing.communicate(timeout=180)
             finally:
                 writing.kill()
+                writing.wait()
+                writing.stdout.close()
     assert out.splitlines()[-1] == "said: BAD", out
