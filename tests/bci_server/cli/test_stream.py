@@ -37,8 +37,18 @@ def streaming(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def receive(lsl: Any, name: str, n_samples: int) -> tuple[Any, list[list[float]]]:
-    (found,) = lsl.resolve_byprop("name", name, 1, 60.0)  # a process starts
+def receive(
+    lsl: Any, process: subprocess.Popen[str], name: str, n_samples: int
+) -> tuple[Any, list[list[float]]]:
+    streams: list[Any] = []
+    for _ in range(24):  # a process has to start, which takes long on a busy machine
+        if streams or process.poll() is not None:
+            break
+        streams = lsl.resolve_byprop("name", name, 1, 5.0)
+    if not streams:
+        process.kill()
+        raise AssertionError(f"no stream {name}: {process.communicate()}")
+    (found,) = streams
     inlet = lsl.StreamInlet(found)
     samples = [inlet.pull_sample(30.0)[0] for _ in range(n_samples)]
     inlet.close_stream()
@@ -48,7 +58,7 @@ def receive(lsl: Any, name: str, n_samples: int) -> tuple[Any, list[list[float]]
 def test_samples_arrive_in_order_from_the_first(lsl: Any) -> None:
     once = ("--duration-s", "1", "--speed", "4", "--wait", "20", "--json")
     with streaming(*EEG, *once, "--as", "cap-in-order", "--as-type", "Test") as process:
-        found, samples = receive(lsl, "cap-in-order", 250)
+        found, samples = receive(lsl, process, "cap-in-order", 250)
         out, errors = process.communicate(timeout=60)
     assert (found.type(), found.channel_count(), found.nominal_srate()) == ("Test", 8, 250.0)
     assert process.returncode == Exit.OK, errors
@@ -63,7 +73,7 @@ def test_samples_arrive_in_order_from_the_first(lsl: Any) -> None:
 def test_a_signal_ends_it_in_good_order(lsl: Any, kind: signal.Signals) -> None:
     name = f"cap-{kind.name}"
     with streaming(*EEG, "--as", name) as process:
-        receive(lsl, name, 1)
+        receive(lsl, process, name, 1)
         process.send_signal(kind)
         out, errors = process.communicate(timeout=60)
     assert process.returncode == Exit.OK
@@ -74,7 +84,7 @@ def test_a_signal_ends_it_in_good_order(lsl: Any, kind: signal.Signals) -> None:
 
 def test_it_ends_with_the_program_that_started_it(lsl: Any) -> None:
     with streaming(*EEG, "--as", "cap-eof", "--until-eof") as process:
-        receive(lsl, "cap-eof", 1)
+        receive(lsl, process, "cap-eof", 1)
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(timeout=60) == Exit.OK
