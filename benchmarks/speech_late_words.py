@@ -1,9 +1,10 @@
-"""How soon words are shown after their last phoneme, and why some are late.
+"""How soon words are shown after their last phoneme and after what decides them; why some are late.
 
 Of the words of the final text that were right: the time from the end of the step that says the
 word's last phoneme (of the likeliest path that spells it, between the samples that the decoder
 gives it) to when it was first shown as an interim word, and to when it was shown and stayed. A
 word that is late is decoded again with less asked of it, so that it is known what it waited for.
+And the same, in seconds, from the phoneme that decides a word (`decoders.speech.deciding`).
 
 ::
 
@@ -26,10 +27,22 @@ from typing import Any
 
 import numpy as np
 from line import ROOT
-from speech_said import NOISE, STEP, Said, Spoken, key, of_network, speak, through_channel
+from speech_said import (
+    NOISE,
+    RATE_HZ,
+    STEP,
+    Said,
+    Spoken,
+    key,
+    of_network,
+    speak,
+    through_channel,
+)
 
+from bci_server.evaluation.speech_promptness import Heard, RightWord, after_deciding_phoneme
 from decoders.output import Token
 from decoders.speech.alignment import last_phoneme
+from decoders.speech.deciding import Listener
 from decoders.speech.language import Language, Loaded
 from devices.speech.pronunciation import pronunciations
 
@@ -40,11 +53,12 @@ PROMPT_MS = 300
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word that was right: the steps of its last phoneme and of its boundary, and its item.
+    """A word that was right: its place, and the steps of its last phoneme and of its boundary.
 
     `first` and `stayed` are the steps at which it was shown.
     """
 
+    place: int
     text: str
     phoneme: int
     boundary: int
@@ -88,11 +102,12 @@ def words(spoken: Spoken, said: Said) -> list[Word]:
     texts = [token.text for token, _, _ in told]
     blocks = SequenceMatcher(None, texts, spoken.words, autojunk=False).get_matching_blocks()
     found = []
-    for token, first, stayed in (each for b in blocks for each in told[b.a : b.a + b.size]):
+    for place, at in ((b.b + i, b.a + i) for b in blocks for i in range(b.size)):
+        token, first, stayed = told[at]
         begin, end = step_of(token.first), step_of(token.last)
         phoneme = last_phoneme(spoken.heard[begin : end + 1], token.text)
         if phoneme is not None:
-            found.append(Word(token.text, begin + phoneme, end, first, stayed))
+            found.append(Word(place, token.text, begin + phoneme, end, first, stayed))
     return found
 
 
@@ -163,16 +178,30 @@ def retracted(said: Sequence[Said]) -> float:
     return n_back / n_final
 
 
+def heard(spoken: Spoken, right: Sequence[Word]) -> Heard:
+    """Return a sentence with its right words, in samples."""
+    shown = [RightWord(w.place, end_of(w.first), end_of(w.stayed)) for w in right]
+    steps = [end_of(step) for step in range(len(spoken.heard))]
+    return Heard(spoken.words, shown, steps, spoken.heard, RATE_HZ)
+
+
+def end_of(step: int) -> int:
+    """Return the last sample of a step."""
+    return (step + 1) * STEP - 1
+
+
 def measured(spoken: Sequence[Spoken], language: Language, loaded: Loaded) -> dict[str, Any]:
     """Return how soon words are shown, how often taken back, and what late ones waited for."""
     lexicon = loaded.lexicon
+    assert lexicon is not None, "words are shown of a lexicon"
     eager = Loaded(replace(language, confidence=0.0, steady_steps=1), lexicon)
     hasty = Loaded(replace(language, steady_steps=1), lexicon)
     said = [speak(loaded, each.heard) for each in spoken]
-    found, causes = [], Counter[str]()
+    found, causes, sentences = [], Counter[str](), []
     for each, tokens in zip(spoken, said, strict=True):
         right = words(each, tokens)
         found += right
+        sentences.append(heard(each, right))
         if late := [word for word in right if word.is_late]:
             again = speak(eager, each.heard), speak(hasty, each.heard)
             causes.update(why(word, each, *again) for word in late)
@@ -182,6 +211,7 @@ def measured(spoken: Sequence[Spoken], language: Language, loaded: Loaded) -> di
         "first_shown_ms": spread([w.first - w.phoneme for w in found]),
         "stayed_ms": spread([w.stayed - w.phoneme for w in found]),
         "boundary_after_phoneme_ms": spread([w.boundary - w.phoneme for w in found]),
+        "after_deciding_phoneme_s": after_deciding_phoneme(sentences, Listener(lexicon)),
         "retracted": round(retracted(said), 4),
         "late": dict(causes.most_common()),
     }

@@ -10,6 +10,14 @@ __all__ = ["score_lines"]
 _MOST_CLASSES = 12
 """Of more classes than fit beside each other, only the mistakes are listed."""
 
+_DECIDED = {
+    "before_last": "by one before its last",
+    "last": "by its last",
+    "boundary": "by the boundary after it",
+    "later": "by one after that",
+    "never": "by none: from its last",
+}
+
 
 def score_lines(metrics: Mapping[str, Any]) -> list[str]:
     """Return the lines that say how good decoded is, how good chance would be, how sure that is."""
@@ -153,16 +161,26 @@ def _word_lines(words: Mapping[str, Any] | None) -> list[str]:
             f"after {told['p50']:.2f} s (p95 {told['p95']:.2f})"
         )
     if after := words["after_phoneme"]:
-        first, stayed = after["first"], after["stayed"]
-        lines.append(
-            f"after the last phoneme of {after['n']} words that were right: shown after "
-            f"{first['p50']:.2f} s (p95 {first['p95']:.2f}; {first['within_300_ms']:.1%} within "
-            f"0.3 s), to stay after {stayed['p50']:.2f} s (p95 {stayed['p95']:.2f}; "
-            f"{stayed['within_300_ms']:.1%})"
-        )
+        heading = f"after the last phoneme of {after['n']} words that were right"
+        lines.append(_prompt_line(heading, after))
+    if after := words.get("after_deciding_phoneme"):  # evaluations of before have none
+        by = ", ".join(f"{n} {_DECIDED[name]}" for name, n in after["decided"].items() if n)
+        heading = f"after the phoneme that decides each of {after['n']} ({by})"
+        lines.append(_prompt_line(heading, after))
+        heading = "the same, from the last phoneme of those that are decided before it"
+        lines.append(_prompt_line(heading, after["once_said"]))
     outside = words["outside"]
     lines.append(f"{outside['n']} words in {outside['minutes']:.1f} minutes outside of sentences")
     return lines
+
+
+def _prompt_line(heading: str, after: Mapping[str, Any]) -> str:
+    first, stayed = after["first"], after["stayed"]
+    return (
+        f"{heading}: shown after {first['p50']:.2f} s (p95 {first['p95']:.2f}; "
+        f"{first['within_300_ms']:.1%} within 0.3 s), to stay after {stayed['p50']:.2f} s (p95 "
+        f"{stayed['p95']:.2f}; {stayed['within_300_ms']:.1%})"
+    )
 
 
 def _continuous_lines(metrics: Mapping[str, Any]) -> list[str]:

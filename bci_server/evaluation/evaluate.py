@@ -127,9 +127,9 @@ def evaluate_each(
 
     if not recordings:
         raise Mismatch("there is no recording to evaluate on; name at least one")
+    pipeline = pipeline.in_memory()
     tallies = [_tally(artifact, pipeline, decoder, tuple(target), each) for each in controls]
     passing = _Passing(artifact, tallies, clock, progress)
-    pipeline = pipeline.in_memory()
     # As live: threads of the linear algebra library sum in another order.
     with threadpool_limits(limits=1):
         for device in recordings:
@@ -146,8 +146,8 @@ def _tally(
     controls: Controls,
 ) -> _Tally:
     if decoder.task == "speech":
-        has_words = pipeline.language is not None
-        return SpeechTally(pipeline.sentences or Sentences(), artifact.labels, controls, has_words)
+        language = None if pipeline.language is None else pipeline.language.load()
+        return SpeechTally(pipeline.sentences or Sentences(), artifact.labels, controls, language)
     if decoder.task == "classes":
         if pipeline.trials is None:
             raise Mismatch("decisions are scored by trial; the session has no [trials]")

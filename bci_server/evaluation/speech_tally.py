@@ -14,6 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from bci_server.evaluation.speech_promptness import (
+    Heard,
+    RightWord,
+    after_deciding_phoneme,
+    promptness,
+)
 from bci_server.evaluation.tally import Controls
 from decoders.decoder import Event
 from decoders.output import Prediction, Token
@@ -21,6 +27,7 @@ from decoders.pipeline import Decoded
 from decoders.speech.alignment import last_phoneme
 from decoders.speech.ctc import greedy
 from decoders.speech.phoneme_errors import phoneme_scores
+from decoders.speech.running import Listener, Loaded
 from decoders.speech.sentences import Sentence, Sentences
 from decoders.stage import Mismatch
 from devices.device import Stream
@@ -28,8 +35,6 @@ from devices.signal import Chunk
 from devices.speech.phonemes import phoneme_ids
 
 __all__ = ["SpeechTally"]
-
-_PROMPT_S = 0.3
 
 
 @dataclass(slots=True)
@@ -112,11 +117,19 @@ class _Said:
     def seconds(self) -> float:
         return (self.sentence.last - self.sentence.first + 1) / self.rate_hz
 
-    def right(self, meant: Sequence[str]) -> list[_Word]:
-        """Return the words that were meant, in this order."""
+    def right(self, meant: Sequence[str]) -> list[tuple[int, _Word]]:
+        """Return the words that were meant, in this order, and the place of each there."""
         heard = [word.text for word in self.words]
         blocks = SequenceMatcher(None, heard, meant, autojunk=False).get_matching_blocks()
-        return [word for b in blocks for word in self.words[b.a : b.a + b.size]]
+        return [(b.b + i, self.words[b.a + i]) for b in blocks for i in range(b.size)]
+
+    def heard(self, meant: Sequence[str]) -> Heard:
+        """Return it with the words that were right."""
+        steps = self.recording.steps
+        some = slice(*np.searchsorted(steps, [self.sentence.first, self.sentence.last + 1]))
+        right = [RightWord(i, word.came, word.shown) for i, word in self.right(meant)]
+        rows = np.array(self.recording.rows[some])
+        return Heard(meant, right, steps[some], rows, self.rate_hz)
 
 
 class SpeechTally:
@@ -130,8 +143,8 @@ class SpeechTally:
         The classes in the order of the probabilities.
     controls
         Whether to permute the sentences.
-    has_words
-        There is a language; without one, phonemes alone are scored.
+    language
+        The one that decodes, in memory; None: phonemes alone are scored.
 
     Raises
     ------
@@ -140,7 +153,11 @@ class SpeechTally:
     """
 
     def __init__(
-        self, sentences: Sentences, labels: tuple[str, ...], controls: Controls, has_words: bool
+        self,
+        sentences: Sentences,
+        labels: tuple[str, ...],
+        controls: Controls,
+        language: Loaded | None,
     ) -> None:
         if controls.shift_s:
             raise Mismatch(
@@ -150,7 +167,7 @@ class SpeechTally:
         self._sentences = sentences
         self._labels = labels
         self._controls = controls
-        self._has_words = has_words
+        self._language = language
         self._recordings: list[_Recording] = []
 
     def begin(self, stream: Stream, rate_hz: float) -> None:
@@ -188,8 +205,10 @@ class SpeechTally:
         ``interim_delay_s`` and ``final_delay_s`` (``p50``, ``p95``); ``after_phoneme``, of ``n``
         words that were right: seconds from the end of the step that says the last phoneme to when
         the word was ``first`` shown, and from when on it ``stayed`` (``p50``, ``p90``, ``p95``, and
-        the share ``within_300_ms``); ``outside``: words ``n`` that lie in no sentence, ``minutes``
-        outside of sentences, words ``per_minute``; and ``texts``, what was to be said and what was.
+        the share ``within_300_ms``, with its ``ci95``); ``after_deciding_phoneme``, see
+        `bci_server.evaluation.speech_promptness`; ``outside``: words ``n`` that lie in no sentence,
+        ``minutes`` outside of sentences, words ``per_minute``; and ``texts``, what was to be said
+        and what was.
 
         Raises
         ------
@@ -207,8 +226,8 @@ class SpeechTally:
         if self._controls.permute_seed is not None:
             texts = _exchanged(texts, self._controls.permute_seed)
         scores = self._phonemes(said, texts)
-        if self._has_words:
-            scores["words"] = self._words(said, texts)
+        if self._language is not None:
+            scores["words"] = self._words(said, texts, self._language.listener())
         return len(said), scores
 
     def _said(self, recording: _Recording) -> list[_Said]:
@@ -234,7 +253,9 @@ class SpeechTally:
         scores = phoneme_scores([meant[i] or () for i in known], [said[i].phonemes for i in known])
         return scores | {"n_not_pronounced": len(meant) - len(known)}
 
-    def _words(self, said: Sequence[_Said], texts: Sequence[str]) -> dict[str, Any]:
+    def _words(
+        self, said: Sequence[_Said], texts: Sequence[str], listener: Listener | None
+    ) -> dict[str, Any]:
         meant = [_words_of(text) for text in texts]
         heard = [[part for word in each.words for part in word.text.split()] for each in said]
         numbers: dict[str, int] = {}
@@ -255,6 +276,11 @@ class SpeechTally:
             "interim_delay_s": _spread([(w.shown - w.last) / hz for w, hz in words]),
             "final_delay_s": _spread([(w.told - w.last) / hz for w, hz in words]),
             "after_phoneme": _after_phoneme(said, meant),
+            "after_deciding_phoneme": None
+            if listener is None
+            else after_deciding_phoneme(
+                [each.heard(words) for each, words in zip(said, meant, strict=True)], listener
+            ),
             "outside": self._outside(),
             "texts": [
                 {"meant": " ".join(a), "said": " ".join(b)}
@@ -326,18 +352,13 @@ def _spread(
 
 def _after_phoneme(said: Sequence[_Said], meant: Sequence[Sequence[str]]) -> dict[str, Any] | None:
     """Return how long after their last phoneme words that are right were shown."""
-    first, stayed = [], []
+    first: list[list[float]] = []
+    stayed: list[list[float]] = []
     for each, words in zip(said, meant, strict=True):
-        for word in each.right(words):
-            spoken = each.recording.spoken(word)
-            if spoken is not None:
-                first.append((word.came - spoken) / each.rate_hz)
-                stayed.append((word.shown - spoken) / each.rate_hz)
-    if not first:
+        right = [(w, each.recording.spoken(w)) for _, w in each.right(words)]
+        known = [(word, spoken) for word, spoken in right if spoken is not None]
+        first.append([(word.came - spoken) / each.rate_hz for word, spoken in known])
+        stayed.append([(word.shown - spoken) / each.rate_hz for word, spoken in known])
+    if not any(first):
         return None
-    return {"n": len(first), "first": _promptness(first), "stayed": _promptness(stayed)}
-
-
-def _promptness(seconds: Sequence[float]) -> dict[str, float]:
-    within = float(np.mean(np.array(seconds) <= _PROMPT_S + 1e-9))
-    return {**(_spread(seconds, (50, 90, 95)) or {}), "within_300_ms": within}
+    return {"n": sum(map(len, first)), "first": promptness(first), "stayed": promptness(stayed)}

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from decoders.speech.deciding import Listener
 from decoders.speech.folder import LanguageFolder, Lexeme, new_word
 from decoders.speech.lexicon import Lexicon
 from decoders.speech.next_word import NextWord
@@ -214,6 +215,10 @@ class Loaded:
         except ValueError as e:
             return str(e)
         return ""
+
+    def listener(self) -> Listener | None:
+        """Return what hears these words without error; None where there are none."""
+        return None if self.lexicon is None else Listener(self.lexicon)
 
     def start(self, rate_hz: float, hop: int) -> Speaking:
         """Start a run on samples of `rate_hz` that come in blocks of `hop`."""

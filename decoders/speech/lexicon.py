@@ -8,12 +8,13 @@ nothing could ever tell them apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from decoders.speech.folder import Lexeme
 from decoders.speech.kenlm_file import read_kenlm
+from decoders.speech.sounds import Sounds
 from devices.speech.phonemes import BOUNDARY, CLASSES
 
 __all__ = ["Lexicon", "NewWord"]
@@ -72,6 +73,8 @@ class Lexicon:
         The Trie and the LM of flashlight-text, for its decoders.
     n_places
         How many new words it can hold.
+    unknown
+        The number by which the model scores a word that it does not know.
     """
 
     def __init__(
@@ -84,7 +87,10 @@ class Lexicon:
         self._said = {word: tuple(bytes(p) for p in ways) for word, ways in said.items()}
         self.n_places = len(places)
         self.model, self._scores = _model([*said, *places, _NO_WORD], model_path)
-        self.tree = _tree(_by_sound(said, self._scores), self._scores)
+        by_sound = _by_sound(said, self._scores)
+        self.tree = _tree(by_sound, self._scores)
+        self._sounds = Sounds(by_sound, self._scores)
+        self.unknown = len(said) + len(places)
         self._held: tuple[NewWord, ...] = ()
         self._undo: list[list[_Node]] = []
 
@@ -102,6 +108,23 @@ class Lexicon:
     def pronunciations(self, word: str) -> tuple[Phonemes, ...]:
         """Return the ways to say a word of the lexicon; nothing for any other."""
         return tuple(tuple(p) for p in self._said.get(word, ()))
+
+    def sounding(self, phonemes: Phonemes) -> list[int]:
+        """Return the numbers of the words that are said so, the likeliest first."""
+        return [*self._sounds.same(bytes(phonemes)), *self._new(lambda way: way == phonemes)]
+
+    def beginning(self, phonemes: Phonemes, most: int) -> list[int]:
+        """Return the numbers of the words that begin so: the `most` likeliest, and new ones.
+
+        How likely they are is without a context.
+        """
+        found = self._sounds.beginning(bytes(phonemes), most)
+        return [*found, *self._new(lambda way: way[: len(phonemes)] == phonemes)]
+
+    def _new(self, is_wanted: Callable[[Phonemes], bool]) -> list[int]:
+        n = len(self._words)
+        held = enumerate(self._held)
+        return [n + i for i, new in held if any(map(is_wanted, new.pronunciations))]
 
     def hold(self, words: tuple[NewWord, ...]) -> None:
         """Let the tree hold these new words and no others, one in each place.

@@ -14,7 +14,7 @@ from decoders.decoder import Event, Moment
 from decoders.output import Output, Token
 from decoders.speech.utterance import Utterance
 
-__all__ = ["InMemory", "Language", "Loaded", "Speaking", "Speech"]
+__all__ = ["InMemory", "Language", "Listener", "Loaded", "Speaking", "Speech"]
 
 
 class Speaking(Protocol):
@@ -34,6 +34,16 @@ class Speaking(Protocol):
         """Start anew after a gap: with the words that were added, and counting items on."""
 
 
+class Listener(Protocol):
+    """Hears what was said without error, and says when it knows which words they are."""
+
+    def decide(self, words: Sequence[str], said: Sequence[tuple[int, ...]]) -> list[int | None]:
+        """Return for each word which of the sentence's classes, from 0 on, decides it; None: none.
+
+        `said` are the classes of each word, the boundary after it the last.
+        """
+
+
 class Loaded(Protocol):
     """A language in memory, shared by all that is started on it."""
 
@@ -43,6 +53,9 @@ class Loaded(Protocol):
 
     def problem_with_word(self, said: str) -> str:
         """Return why ``NAME`` or ``NAME PHONEMES`` cannot be added as a word; empty if it can."""
+
+    def listener(self) -> Listener | None:
+        """Return what hears these words without error; None where there are none."""
 
     def start(self, rate_hz: float, hop: int) -> Speaking:
         """Start on blocks of `hop` samples of a stream of `rate_hz`.

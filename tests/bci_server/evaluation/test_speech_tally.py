@@ -29,8 +29,22 @@ class Dictionary(Language):
         return Known()
 
 
+class Patient:
+    """Knows each word once it has heard its last phoneme; `more` classes later."""
+
+    def __init__(self, more=0):
+        self.more = more
+
+    def decide(self, words, said):
+        ends = np.cumsum([len(classes) for classes in said])
+        return [int(end) - 2 + self.more for end in ends]
+
+
 class Known:
     hash = "abcdef012345"
+
+    def listener(self):
+        return Patient()
 
     def start(self, rate_hz, hop):
         speaking = Language().load().start(rate_hz, hop)
@@ -43,9 +57,13 @@ class Wavering(Dictionary):
     """Shows each interim token at so many blocks after it, as it is or as another text."""
 
     shows: tuple[tuple[int, str], ...] = ((0, ""),)
+    more: int = 0
 
     def load(self):
         return self
+
+    def listener(self):
+        return Patient(self.more)
 
     hash = "abcdef012345"
 
@@ -152,7 +170,7 @@ def after_phoneme(*shows, said=RIGHT):
 
 
 def test_how_soon_a_word_is_shown_is_reckoned_from_its_last_phoneme():
-    at_once = {"p50": 0.0, "p90": 0.0, "p95": 0.0, "within_300_ms": 1.0}
+    at_once = {"p50": 0.0, "p90": 0.0, "p95": 0.0, "within_300_ms": 1.0, "ci95": [1.0, 1.0]}
     assert after_phoneme((0, "")) == {"n": 10, "first": at_once, "stayed": at_once}
     late = after_phoneme((20, ""))  # rows of 20 ms
     assert late["first"]["p50"] == late["stayed"]["p95"] == pytest.approx(0.4)
@@ -163,6 +181,33 @@ def test_a_word_that_was_taken_back_was_shown_sooner_than_it_stayed():
     found = after_phoneme((0, ""), (2, "?"), (4, ""))
     assert found["first"]["p90"] == 0.0
     assert found["stayed"]["p50"] == pytest.approx(0.08)
+
+
+def after_deciding(*shows, more=0, controls=None):
+    pipeline = replace(PIPELINE, language=Wavering(shows=shows, more=more))
+    return scores(spoken(RIGHT), pipeline, controls)["words"]["after_deciding_phoneme"]
+
+
+def test_what_decides_a_word_is_heard_by_the_language_and_a_display_that_waits_is_late():
+    at_once = after_deciding((0, ""))
+    assert (at_once["n"], at_once["decided"]["last"]) == (10, 10)
+    assert at_once["stayed"]["p95"] == 0.0
+    late = after_deciding((20, ""))  # rows of 20 ms
+    assert late["decided"] == at_once["decided"]
+    assert late["first"]["p50"] == late["stayed"]["p95"] == pytest.approx(0.4)
+    assert late["stayed"]["within_300_ms"] == late["once_said"]["stayed"]["within_300_ms"] == 0.0
+
+
+def test_a_word_may_be_decided_before_it_is_said_or_after():
+    sooner, later = after_deciding((0, ""), more=-1), after_deciding((0, ""), more=1)
+    assert (sooner["decided"]["before_last"], later["decided"]["boundary"]) == (10, 10)
+    assert sooner["stayed"]["p50"] == pytest.approx(0.16)  # a phoneme and a blank
+    assert sooner["once_said"]["stayed"]["p50"] == 0.0
+    assert later["stayed"]["p50"] == later["once_said"]["stayed"]["p50"] == pytest.approx(-0.16)
+
+
+def test_of_exchanged_sentences_nothing_is_decided():
+    assert after_deciding((0, ""), controls=Controls(permute_seed=3)) is None
 
 
 def test_only_words_that_are_right_have_a_phoneme_that_decides_them():
@@ -207,4 +252,5 @@ def test_it_can_be_read_and_is_plain_json():
     assert lines[0].startswith(f"phoneme error rate 0.0% of {found['n_phonemes']} phonemes in 6")
     assert lines[1].startswith("word error rate 0.0% of 10 words")
     assert lines[4].startswith("after the last phoneme of 10 words that were right: shown after")
+    assert lines[5].startswith("after the phoneme that decides each of 10 (10 by its last)")
     assert lines[-1].startswith("6 words in ")

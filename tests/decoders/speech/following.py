@@ -36,6 +36,9 @@ class Language:
     def problem_with_word(self, said: str) -> str:
         return "no word is new here"
 
+    def listener(self) -> None:
+        return None
+
     def start(self, rate_hz: float, hop: int) -> "Knowing":
         return Knowing(deque(self.texts))
 

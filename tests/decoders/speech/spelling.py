@@ -32,6 +32,9 @@ class Loaded:
     def problem_with_word(self, said):
         return "" if len(said.split()) > 1 else f"{said}: how it is said is not known"
 
+    def listener(self):
+        return None
+
     def start(self, rate_hz, hop):
         return Speaking(hop, self.lower)
 

@@ -16,22 +16,40 @@ def sure(*classes, p=0.9):
     return table
 
 
+def brute(table, names):
+    """Return how likely the likeliest path that says `names` is, and where each begins."""
+    n_steps, n_classes = table.shape
+    paths = [path for path in product(range(n_classes), repeat=n_steps) if collapse(path) == names]
+    likely = [math.prod(table[range(n_steps), path]) for path in paths]
+    best = paths[int(np.argmax(likely))]
+    begins = [i for i, each in enumerate(best) if each and (i == 0 or best[i - 1] != each)]
+    return math.log(max(likely)), begins
+
+
 @pytest.mark.parametrize("names", [(1,), (1, 2), (2, 2), (1, 2, 1), (2, 1, 1)])
 def test_the_path_is_the_likeliest_of_all_that_say_it(names):
     table = np.random.default_rng(len(names)).dirichlet(np.ones(3), 6)
-    paths = [path for path in product(range(3), repeat=6) if collapse(path) == names]
-    likely = [math.prod(table[range(6), path]) for path in paths]
-    best = paths[int(np.argmax(likely))]
-    begins = [i for i, each in enumerate(best) if each and (i == 0 or best[i - 1] != each)]
-    found, steps = align(np.log(table), names)
-    assert found == pytest.approx(math.log(max(likely)))
-    assert steps.tolist() == begins
+    likely, begins = brute(table, names)
+    found, (word,) = align(np.log(table), [[names]])
+    assert found == pytest.approx(likely)
+    assert (word.said, list(word.begins)) == (names, begins)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_words_follow_one_another_each_in_the_way_that_is_likeliest(seed):
+    table = np.random.default_rng(seed).dirichlet(np.ones(3), 7)
+    words = [[(1, 2), (2,)], [(2, 1), (2, 2)]]
+    found, aligned = align(np.log(table), words)
+    tried = [(*brute(table, (*a, *b)), (a, b)) for a in words[0] for b in words[1]]
+    likely, begins, said = max(tried)
+    assert found == pytest.approx(likely)
+    assert tuple(word.said for word in aligned) == said
+    assert [b for word in aligned for b in word.begins] == begins
 
 
 def test_what_cannot_be_said_in_so_few_steps_is_not():
     for table in (np.log(sure(5, 5)), np.zeros((0, 41))):
-        likely, steps = align(table, (5, 5))
-        assert (likely, len(steps)) == (-math.inf, 0)
+        assert align(table, [[(5, 5)]]) == (-math.inf, [])
 
 
 def test_the_last_phoneme_of_a_word_is_found_before_its_boundary():
