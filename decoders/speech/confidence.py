@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 
 from decoders.speech.search import Readings
 
-__all__ = ["LIKELY", "Judged", "confidence", "judge", "shares"]
+__all__ = ["LIKELY", "SHARPNESS", "Judged", "confidence", "judge", "loudness", "shares"]
 
-_SHARPNESS = 0.7  # steps are not independent, so that scores are too far apart
+SHARPNESS = 0.7
+"""Steps are not independent, so that scores are too far apart."""
+
 _NOISE, _SPEECH = 0.28, 0.48  # mean probability of phonemes, on simulated training sentences
 _NEAR = 4
 _LEAST_SHARE = 1e-4
 
-LIKELY = -math.log(_LEAST_SHARE) / _SHARPNESS
+LIKELY = -math.log(_LEAST_SHARE) / SHARPNESS
 """Readings whose scores are further below the best count for nothing."""
 
 
@@ -55,13 +57,18 @@ def confidence(share: float, heard: float, heard_in_all: float) -> float:
     heard, heard_in_all
         The mean probability of its phonemes, and that of all words of the utterance.
     """
+    return share * loudness(heard, heard_in_all)
+
+
+def loudness(heard: float, heard_in_all: float) -> float:
+    """Return how far a word stands out of noise, 0 to 1: how sure it is if all agree."""
     mean = (heard + 2 * heard_in_all) / 3
-    return share * min(max((mean - _NOISE) / (_SPEECH - _NOISE), 0.0), 1.0)
+    return min(max((mean - _NOISE) / (_SPEECH - _NOISE), 0.0), 1.0)
 
 
 def shares(readings: Readings) -> NDArray[np.float64]:
     """Return, (n,), how likely each is, of these; the first must be the best."""
-    weights = np.exp(_SHARPNESS * (readings.scores - readings.scores[0]))
+    weights = np.exp(SHARPNESS * (readings.scores - readings.scores[0]))
     return weights / weights.sum()
 
 

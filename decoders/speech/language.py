@@ -16,6 +16,7 @@ from typing import Literal
 
 from decoders.speech.deciding import Listener
 from decoders.speech.folder import LanguageFolder, Lexeme, new_word
+from decoders.speech.guessing import Guesses
 from decoders.speech.lexicon import Lexicon
 from decoders.speech.next_word import NextWord
 from decoders.speech.phonemes import Phonemes
@@ -29,6 +30,8 @@ from decoders.speech.words import Telling, Words
 from decoders.storage import ArtifactError
 
 __all__ = ["Language", "Loaded", "Speaking"]
+
+_INTERIM = 0.2  # interim words that are less sure are not shown
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class Language:
     blank_penalty
         Taken from the log-probability of the blank.
     confidence
-        Words below it are withheld, interim ones too; 0 to 1.
+        Words below it are withheld; interim ones that are heard so badly that they could not reach
+        it if all the beam agreed, too. 0 to 1.
     alternatives
         The most other readings of a word, and of an utterance.
     pause_s
@@ -63,6 +67,9 @@ class Language:
         An utterance ends after so long without a pause.
     steady_steps
         An interim word is shown once it has been the best for so many steps of 80 ms.
+    guess
+        A word of a sentence is shown before its end is heard once it is so likely among all that
+        may be meant; 1: not before.
     words
         Words to add, such as names: ``"NAME"``, or ``"NAME PHONEMES"`` in ARPAbet.
     boost
@@ -86,6 +93,7 @@ class Language:
     silence: float = 0.9
     longest_s: float = 30.0
     steady_steps: int = 1
+    guess: float = 0.9
     words: tuple[str, ...] = ()
     boost: int = 2
     only: tuple[str, ...] = ()
@@ -106,6 +114,8 @@ class Language:
                 "confidence is from 0 to below 1, and silence between 0.5 and 1; they are "
                 f"{self.confidence} and {self.silence}"
             )
+        if not 0.5 <= self.guess <= 1:
+            raise ValueError(f"guess is from 0.5 to 1; it is {self.guess}")
         if not 0 <= self.rescore < 1:
             raise ValueError(f"rescore is from 0 to below 1; it is {self.rescore}")
         if self.rescore and self.mode != "sentences":
@@ -235,6 +245,8 @@ class Loaded:
         most = round(language.longest_s / STEP_S)
         telling = Telling(
             language.confidence,
+            min(_INTERIM, language.confidence),
+            language.guess,
             language.alternatives,
             language.steady_steps,
             is_single=language.mode == "words",
@@ -245,7 +257,9 @@ class Loaded:
             weight = language.language_weight
             rescoring = Rescoring(lexicon, self._network, language.rescore, weight)
         search = Search(lexicon, weighing, most)
-        return Words(search, lexicon.word, telling, items, rescoring)
+        does_guess = language.mode == "sentences" and language.guess < 1
+        guesses = Guesses(lexicon, weighing) if does_guess else None
+        return Words(search, lexicon.word, telling, items, guesses, rescoring)
 
 
 def _just(only: tuple[str, ...], lexemes: Iterable[Lexeme]) -> Iterator[Lexeme]:

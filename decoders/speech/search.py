@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from decoders.speech.ctc import collapse
 from decoders.speech.lexicon import Lexicon
 from decoders.speech.ties import offsets
 from devices.speech.phonemes import BOUNDARY, CLASSES
 
-__all__ = ["LN_10", "Readings", "Search", "Weighing", "ranked"]
+__all__ = ["LN_10", "Begun", "Readings", "Search", "Weighing", "ranked"]
 
 _BLANK, _BOUNDARY = 0, CLASSES.index(BOUNDARY)
 _THRESHOLD = 25.0
@@ -90,6 +91,31 @@ class Readings:
         return Readings(*(column[rows] for column in columns))
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A reading, with what it has heard of the word after its whole ones.
+
+    Parameters
+    ----------
+    words
+        The numbers of its whole words.
+    phonemes
+        Of the word that has begun; empty where none has.
+    first
+        The step at which that begins.
+    score
+        How good it is, the word that has begun left out.
+    tokens
+        Its class at each step that the search keeps.
+    """
+
+    words: tuple[int, ...]
+    phonemes: tuple[int, ...]
+    first: int
+    score: float
+    tokens: tuple[int, ...]
+
+
 def ranked(readings: Readings) -> Readings:
     """Return readings, the best first; of equally good ones, by the numbers of their words."""
     return readings.part(np.lexsort((*readings.words.T[::-1], -readings.scores)))
@@ -129,7 +155,7 @@ class Search:
         self._decoder = LexiconDecoder(
             options, lexicon.tree, lexicon.model, _BOUNDARY, _BLANK, -1, [], False
         )
-        self._blank = weighing.blank
+        self._tree, self._weighing = lexicon.tree, weighing
         self._log = np.zeros((most_steps + 1, len(CLASSES)), np.float32)
         self._apart = offsets(*self._log.shape)
         self.begin()
@@ -139,14 +165,16 @@ class Search:
         self._decoder.decode_begin()
         self.n_steps = 0
         self._first = 0  # the first step that is not dropped
+        self._found: list[Any] | None = None  # what the decoder says at this step
 
     def step(self, probabilities: NDArray[np.float64]) -> None:
         """Take in one step, (n_classes,)."""
         row = self._log[self.n_steps]
         row[:] = np.log(np.maximum(probabilities, _FLOOR)) + self._apart[self.n_steps]
-        row[_BLANK] -= self._blank
+        row[_BLANK] -= self._weighing.blank
         self._decoder.decode_step(row.ctypes.data, 1, row.size)
         self.n_steps += 1
+        self._found = None
 
     @property
     def n_kept(self) -> int:
@@ -156,7 +184,7 @@ class Search:
     def best(self) -> tuple[int, ...]:
         """Return the words of the best reading so far, those too that end with this very step."""
         # The decoder's own best hypothesis lacks a word until the step after its end.
-        best = max(self._decoder.get_all_final_hypothesis(), key=lambda reading: reading.score)
+        best = max(self._results(), key=lambda reading: reading.score)
         return tuple(w for w in best.words if w >= 0)
 
     def beam(self, within: float = math.inf) -> Readings:
@@ -164,15 +192,33 @@ class Search:
 
         Only those `within` a score of the best, which takes less time.
         """
-        results = self._decoder.get_all_final_hypothesis()
-        if results and within < math.inf:
-            least = max(r.score for r in results) - within
-            results = [r for r in results if r.score >= least]
-        return self._readings(results)
+        return self._readings(_near(self._results(), within))
+
+    def begun(self, within: float) -> list[Begun]:
+        """Return the readings `within` a score of the best, once for all that say the same.
+
+        The best come first, so that whatever is summed over them is so in the same order.
+        """
+        best: dict[tuple[tuple[int, ...], tuple[int, ...]], Begun] = {}
+        for result in _near(self._results(), within):
+            new = self._begun(result)
+            key = new.words, new.phonemes
+            if key not in best or new.score > best[key].score:
+                best[key] = new
+        return sorted(best.values(), key=lambda r: (-r.score, r.words, r.phonemes))
+
+    def heard(self, begun: Begun) -> tuple[float, float]:
+        """Return how likely the network held the phonemes of the word that has begun, and all."""
+        tokens = np.array(begun.tokens)
+        sounds = np.flatnonzero((tokens != _BLANK) & (tokens != _BOUNDARY))
+        steps, names = sounds + self._first - 1, tokens[sounds]
+        likely = np.exp(self._log[steps, names] - self._apart[steps, names])
+        return float(likely[steps >= begun.first].mean()), float(likely.mean())
 
     def end(self, within: float = math.inf) -> Readings:
         """End the utterance, and return the readings that end here; see `beam`."""
         self._decoder.decode_end()
+        self._found = None
         return self.beam(within)
 
     def forget(self, readings: Readings, n_words: int) -> bool:
@@ -187,7 +233,28 @@ class Search:
             return False
         self._decoder.prune(self.n_steps - end - 2)
         self._first = end + 2
+        self._found = None
         return True
+
+    def _results(self) -> list[Any]:
+        if self._found is None:
+            self._found = self._decoder.get_all_final_hypothesis()
+        return self._found
+
+    def _begun(self, result: Any) -> Begun:
+        words, tokens = result.words, tuple(result.tokens)
+        after = len(words)
+        while after and words[after - 1] < 0:
+            after -= 1
+        whole = tuple(w for w in words[:after] if w >= 0)
+        phonemes = tuple(p for p in collapse(tokens[after:]) if p != _BOUNDARY)
+        if not phonemes:
+            return Begun(whole, (), self.n_steps, result.score, tokens)
+        silent = (_BLANK, _BOUNDARY)
+        first = next(i for i in range(after, len(tokens)) if tokens[i] not in silent)
+        smeared = self._tree.search(list(phonemes)).max_score * self._weighing.language * LN_10
+        score = result.score - smeared
+        return Begun(whole, phonemes, first + self._first - 1, score, tokens)
 
     def _readings(self, results: list[Any]) -> Readings:
         words, tokens = _table([r.words for r in results]), _table([r.tokens for r in results])
@@ -230,6 +297,14 @@ class Search:
         sums, counts = _running(likely), _running(is_sound)
         n = counts[rows, ends + 1] - counts[rows, begins]
         return (sums[rows, ends + 1] - sums[rows, begins]) / np.maximum(n, 1)
+
+
+def _near(results: list[Any], within: float) -> list[Any]:
+    """Return those `within` a score of the best."""
+    if not results or within == math.inf:
+        return results
+    least = max(r.score for r in results) - within
+    return [r for r in results if r.score >= least]
 
 
 def _running(table: NDArray[Any]) -> NDArray[np.float64]:

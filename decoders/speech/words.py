@@ -1,5 +1,7 @@
 """Words as they are said: the beam search's best reading word by word, final as soon as it is sure.
 
+The word that is being said is shown before its end is heard, where it is as likely as it is to be.
+
 A word is final when every hypothesis of the beam shares it, so that no later step could change it;
 else at the end of the utterance. The last word that is shared waits for the next one, so that an
 utterance always ends with a final token.
@@ -16,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decoders.output import Alternative, Token
-from decoders.speech.confidence import LIKELY, Judged, confidence, judge, shares
+from decoders.speech.confidence import LIKELY, Judged, confidence, judge, loudness, shares
+from decoders.speech.guessing import Guesses
 from decoders.speech.rescoring import Rescoring
 from decoders.speech.search import Readings, Search
 from decoders.speech.transcript import Items, Shown
@@ -26,6 +29,8 @@ __all__ = ["Telling", "Words"]
 
 _LONG = 64  # steps that the search keeps before it drops what is final
 _CHECK = 4  # steps between looks at the whole beam, which take as long as a step
+_CLOSE = 5.0  # readings whose scores are further below the best say little of what is being said
+_KEPT = 0.5  # a word that is shown before its end is kept while it is so likely
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,10 @@ class Telling:
     ----------
     confidence
         Words below it are withheld.
+    interim
+        Of interim words, those below it are not shown, however well they are heard.
+    guess
+        A word that has begun is shown once it is so likely; 1: not before its end.
     n_alternatives
         The most other readings of a word, and of an utterance.
     steady
@@ -47,6 +56,8 @@ class Telling:
     """
 
     confidence: float
+    interim: float
+    guess: float
     n_alternatives: int
     steady: int
     is_single: bool = False
@@ -66,6 +77,8 @@ class Words:
         How they are told.
     items
         Numbers the tokens.
+    guesses
+        Weighs the word that is being said; None: each is shown once its end is heard.
     rescoring
         Weighs the readings again at the end of an utterance; None: they stay as they are.
     """
@@ -76,10 +89,11 @@ class Words:
         word: Callable[[int], str],
         telling: Telling,
         items: Items,
+        guesses: Guesses | None = None,
         rescoring: Rescoring | None = None,
     ) -> None:
         self._search, self._word, self._telling = search, word, telling
-        self._rescoring = rescoring
+        self._guesses, self._rescoring = guesses, rescoring
         self._shown = Shown(items, telling.steady)
         self.begin()
 
@@ -91,7 +105,11 @@ class Words:
         self._sure: list[Token] = []  # the words that are final
         self._dropped: list[int] = []  # the numbers of those of these that the search has dropped
         self._best: tuple[int, ...] | None = ()
-        self._tokens: list[Token] = []
+        self._tokens: list[Token] = []  # what is shown of its words
+        self._is_whole = True  # that is all of them
+        self._guessed = -1  # the word after them that is shown
+        if self._guesses is not None:
+            self._guesses.begin()
 
     def step(self, probabilities: NDArray[np.float64], first: int, last: int) -> list[Token]:
         """Take in a step, (n_classes,), of the samples from `first` to `last`."""
@@ -124,11 +142,58 @@ class Words:
 
     def _interim(self) -> list[Token]:
         best = self._search.best()
-        if best != self._best:
+        if best != self._best or not self._is_whole:
             self._best = best
-            told = self._told(self._allowed(self._search.beam(LIKELY)))
-            self._tokens = list(takewhile(lambda t: t.confidence >= self._telling.confidence, told))
-        return self._shown.interim(self._tokens, self._steps[-1][1])
+            readings = self._allowed(self._search.beam(LIKELY))
+            told = self._told(readings)
+            self._tokens = told[: self._n_shown(told, readings)]
+            self._is_whole = len(self._tokens) == len(told)
+        guess = self._guess(best) if self._is_whole else None
+        tokens = self._tokens if guess is None else [*self._tokens, guess]
+        return self._shown.interim(tokens, self._steps[-1][1])
+
+    def _n_shown(self, told: list[Token], readings: Readings) -> int:
+        """Return how many of the words that are told may be shown: up to one that may not."""
+        if not told:
+            return 0
+        heard = readings.heard[0, : readings.lengths()[0]]
+        in_all = float(heard.mean())
+        each = zip(told, heard[-len(told) :].tolist(), strict=True)
+        return sum(
+            1 for _ in takewhile(lambda e: self._may_show(e[0].confidence, e[1], in_all), each)
+        )
+
+    def _may_show(self, sure: float, heard: float, in_all: float) -> bool:
+        is_loud = loudness(heard, in_all) >= self._telling.confidence
+        return is_loud and sure >= self._telling.interim
+
+    def _guess(self, best: tuple[int, ...]) -> Token | None:
+        """Return the word after the best reading's, where that is likely enough to be shown."""
+        was, self._guessed = self._guessed, -1
+        if self._guesses is None:
+            return None
+        guess = self._guesses(self._search.begun(_CLOSE), tuple(self._dropped))
+        if guess is None or guess.begun.words != best:
+            return None
+        (number, share), *others = guess.shares
+        if share < (_KEPT if number == was else self._telling.guess):
+            return None
+        heard, in_all = self._search.heard(guess.begun)
+        sure = confidence(share, heard, in_all)
+        if not self._may_show(sure, heard, in_all):
+            return None
+        self._guessed = number
+        others = others[: self._telling.n_alternatives]
+        return Token(
+            0,
+            self._word(number),
+            self._telling.unit,
+            is_final=False,
+            confidence=sure,
+            alternatives=tuple(Alternative(self._word(n), part) for n, part in others),
+            first=self._steps[guess.begun.first][0],
+            last=self._steps[-1][1],
+        )
 
     def _agree(self) -> list[Token]:
         """Make final what all readings share, but for the last word of it."""

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +48,63 @@ def test_a_sentence_comes_word_by_word_and_is_final_after_a_pause(loaded):
     assert [t.item for t in interim] == [t.item for _, t in said if t.is_final]
 
 
-def test_an_interim_word_comes_within_300_ms_of_its_boundary(loaded):
+def shown(loaded, text):
+    """Return when each text was shown, in steps after the first phoneme; and the final words."""
+    said = run(start(loaded), spoken(text))
+    first = [((sample + 1) // 80 - 4, t.text) for sample, t in said if not t.is_final]
+    return first, finals(said)
+
+
+def test_a_word_is_shown_at_its_boundary_at_the_latest(folder):
     table = spoken("you can see the sea")
     boundaries = [80 * (i + 1) for i in np.flatnonzero(table.argmax(axis=1) == 40)]
-    shown = [sample + 1 for sample, t in run(start(loaded), table) if not t.is_final]
-    assert len(shown) == len(boundaries)
-    assert all(0 <= s - b <= 300 for s, b in zip(shown, boundaries, strict=True))
+    for guess, soonest in ((0.9, -1000), (1.0, 0)):
+        loaded = Language(folder, guess=guess).load()
+        times = [sample + 1 for sample, t in run(start(loaded), table) if not t.is_final]
+        late = [s - b for s, b in zip(times, boundaries, strict=True)]
+        assert soonest <= min(late) <= max(late) <= 300
+
+
+def test_a_word_is_shown_before_its_end_where_no_other_is_nearly_as_likely(loaded):
+    # Classes are two steps apart: K of "can" is at 6, its boundary at 12.
+    assert shown(loaded, "you can") == ([(0, "you"), (6, "can")], ["you", "can"])
+    # After "want", candy is likelier than can until the boundary says that it is not.
+    assert shown(loaded, "i want can")[0][-1] == (20, "can")
+
+
+def test_a_word_that_was_shown_too_soon_is_taken_back(loaded):
+    said = run(start(loaded), spoken("you candy"))
+    (can,) = [t for _, t in said if t.text == "can"]
+    texts = [t.text for _, t in said if t.item == can.item]
+    assert texts[:2] in (["can", ""], ["can", "candy"])
+    assert finals(said) == ["you", "candy"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_final_words_are_the_same_whether_words_are_guessed_or_not(folder, seed):
+    rng = np.random.default_rng(seed)
+    table = spoken("you can see the sea i want candy", sure=0.8)
+    table = table * np.exp(rng.normal(0, 1.0, table.shape))
+    table /= table.sum(axis=1, keepdims=True)
+
+    def told(guess):
+        said = run(start(Language(folder, guess=guess).load()), table)
+        return [(sample, replace(t, item=0)) for sample, t in said if t.is_final]
+
+    assert told(0.7) == told(1.0)
+    assert told(1.0)
+
+
+def test_an_interim_word_may_be_less_sure_than_a_final_one_must_be(folder):
+    language = Language(folder, confidence=0.95).load()
+    said = run(start(language), spoken("know"))  # or "no", the likelier one
+    assert [t.text for _, t in said] == ["no", ""]
+    assert 0.2 <= said[0][1].confidence < 0.95
+
+
+def test_what_is_heard_no_better_than_noise_is_not_guessed(loaded):
+    told = run(start(loaded), spoken("you can", sure=0.25))
+    assert not [t for _, t in told if t.text and not t.is_final]
 
 
 def test_words_that_sound_alike_are_told_apart_by_what_was_said_before(loaded):
@@ -249,6 +301,7 @@ def test_endless_speech_ends_by_itself_and_is_told_on_the_way(folder):
         ({"beam": 0}, "beam"),
         ({"confidence": 1.0}, "confidence"),
         ({"pause_s": 40.0}, "pause_s"),
+        ({"guess": 0.2}, "guess"),
     ],
 )
 def test_what_cannot_be_is_refused(keys, problem):
