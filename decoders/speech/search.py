@@ -194,13 +194,14 @@ class Search:
         """
         return self._readings(_near(self._results(), within))
 
-    def begun(self, within: float) -> list[Begun]:
-        """Return the readings `within` a score of the best, once for all that say the same.
+    def begun(self, within: float, most: int) -> list[Begun]:
+        """Return the `most` best readings `within` a score of the best; of the same, one.
 
         The best come first, so that whatever is summed over them is so in the same order.
         """
         best: dict[tuple[tuple[int, ...], tuple[int, ...]], Begun] = {}
-        for result in _near(self._results(), within):
+        near = sorted(_near(self._results(), within), key=lambda result: -result.score)
+        for result in near[:most]:
             new = self._begun(result)
             key = new.words, new.phonemes
             if key not in best or new.score > best[key].score:

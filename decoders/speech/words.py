@@ -30,6 +30,7 @@ __all__ = ["Telling", "Words"]
 _LONG = 64  # steps that the search keeps before it drops what is final
 _CHECK = 4  # steps between looks at the whole beam, which take as long as a step
 _CLOSE = 5.0  # readings whose scores are further below the best say little of what is being said
+_FEW = 24  # of them; more, where nothing is clear, would take milliseconds
 _KEPT = 0.5  # a word that is shown before its end is kept while it is so likely
 
 
@@ -172,7 +173,7 @@ class Words:
         was, self._guessed = self._guessed, -1
         if self._guesses is None:
             return None
-        guess = self._guesses(self._search.begun(_CLOSE), tuple(self._dropped))
+        guess = self._guesses(self._search.begun(_CLOSE, _FEW), tuple(self._dropped))
         if guess is None or guess.begun.words != best:
             return None
         (number, share), *others = guess.shares

@@ -27,7 +27,7 @@ def guessed(lexicon, text, n_classes, sure=0.99, before=(), said=tiny.SAID):
     search = Search(lexicon, WEIGHING, 100)
     for row in [*silence(1), *heard(text, sure, said=said)[: 2 * n_classes]]:
         search.step(row)
-    guess = Guesses(lexicon, WEIGHING)(search.begun(5.0), before)
+    guess = Guesses(lexicon, WEIGHING)(search.begun(5.0, 24), before)
     return {} if guess is None else {lexicon.word(n): share for n, share in guess.shares}
 
 
@@ -70,3 +70,14 @@ def test_the_same_again_gives_the_same_to_the_last_bit(lexicon):
     found = [guessed(lexicon, "you can", n, sure=0.4) for n in (4, 5, 6) for _ in range(2)]
     assert found[::2] == found[1::2]
     assert all(np.sum(list(each.values())) <= 1 + 1e-9 for each in found)
+
+
+def test_of_many_readings_the_best_are_looked_at(lexicon):
+    search = Search(lexicon, WEIGHING, 100)
+    for row in heard("you can", 0.1):
+        search.step(row)
+    everything, few = search.begun(25.0, 1000), search.begun(25.0, 5)
+    assert len(few) <= 5 < len(everything)
+    assert {(each.words, each.phonemes) for each in few} <= {
+        (each.words, each.phonemes) for each in everything
+    }
