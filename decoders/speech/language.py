@@ -93,7 +93,7 @@ class Language:
     silence: float = 0.9
     longest_s: float = 30.0
     steady_steps: int = 1
-    guess: float = 0.9
+    guess: float = 0.95
     words: tuple[str, ...] = ()
     boost: int = 2
     only: tuple[str, ...] = ()
