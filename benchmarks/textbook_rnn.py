@@ -26,23 +26,7 @@ class TextbookRnn(Rnn):
 
     def trainees(self, training: Training, journal: Journal = SILENT) -> Trainees:
         """Return the trained networks; call it within `reproducible`."""
-        from decoders.networks.recurrent import Recurrent
         from decoders.training.values import Stretches, train_members
 
-        return train_members(
-            self,
-            training,
-            Stretches(self.stretch, self.stride, self.warm_up),
-            lambda n_features, n_values: Recurrent(
-                n_features,
-                n_values,
-                self.cell,
-                self.units,
-                self.layers,
-                self.dropout_in,
-                self.dropout,
-                self.offsets,
-            ),
-            journal,
-            limit=math.inf,
-        )
+        stretches = Stretches(self.stretch, self.stride, self.warm_up)
+        return train_members(self, training, stretches, self.network, journal, limit=math.inf)

@@ -13,6 +13,7 @@ from decoders.training.recipe import Trained
 from devices.signal import Signal
 
 if TYPE_CHECKING:
+    from decoders.networks.recurrent import Recurrent
     from decoders.training.values import Trainees
 
 __all__ = ["Rnn"]
@@ -107,24 +108,24 @@ class Rnn(Trained):
 
     def trainees(self, training: Training, journal: Journal = SILENT) -> Trainees:
         """Return the trained networks; call it within `reproducible`."""
-        from decoders.networks.recurrent import Recurrent
         from decoders.training.values import Stretches, train_members
 
-        return train_members(
-            self,
-            training,
-            Stretches(self.stretch, self.stride, self.warm_up),
-            lambda n_features, n_values: Recurrent(
-                n_features,
-                n_values,
-                self.cell,
-                self.units,
-                self.layers,
-                self.dropout_in,
-                self.dropout,
-                self.offsets,
-            ),
-            journal,
+        stretches = Stretches(self.stretch, self.stride, self.warm_up)
+        return train_members(self, training, stretches, self.network, journal)
+
+    def network(self, n_features: int, n_values: int) -> Recurrent:
+        """Return a network that has learnt nothing yet."""
+        from decoders.networks.recurrent import Recurrent
+
+        return Recurrent(
+            n_features,
+            n_values,
+            self.cell,
+            self.units,
+            self.layers,
+            self.dropout_in,
+            self.dropout,
+            self.offsets,
         )
 
     def start(
